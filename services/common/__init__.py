@@ -1,0 +1,1 @@
+"""What two services share: model artifacts, the text classifier, HTTP conventions, logs and metrics."""

@@ -1,0 +1,1 @@
+"""Moderation: is this text toxic, and in which of six ways?"""
