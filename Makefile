@@ -44,7 +44,7 @@ images: $(INSTALLED) ## build the services' container images with Docker
 	@tools/images
 
 picture: $(INSTALLED) ## draw docs/images/quintet.svg from the program
-	@$(BIN)/python -m docs.picture
+	@$(BIN)/python tools/picture.py
 
 clean: down ## remove .venv, caches and the sandbox's data
 	@rm -rf .venv .venv-models .quintet .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

@@ -1,0 +1,1 @@
+"""What the documentation claims to be fast, measured. `python -m benchmarks` prints the table of docs/benchmarks.md."""

@@ -1,0 +1,81 @@
+"""Runs every benchmark of this folder and prints their figures.
+
+python -m benchmarks                 all of them
+python -m benchmarks cold_start      some of them
+python -m benchmarks --write         and keep the table in docs/benchmarks.md (all of them)
+"""
+
+import importlib
+import pkgutil
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+import benchmarks
+from benchmarks.measurement import Measurement
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+INFRASTRUCTURE = {"measurement", "live"}
+
+
+def names() -> list[str]:
+    """The benchmarks there are: one file a claim, or a few that share a set-up."""
+    found = {module.name for module in pkgutil.iter_modules(benchmarks.__path__) if not module.name.startswith("_")}
+    return sorted(found - INFRASTRUCTURE)
+
+
+def measure(chosen: list[str], console: Console) -> Iterator[Measurement]:
+    """Runs the chosen benchmarks one after another; what is running is said on a terminal."""
+    for name in chosen:
+        with console.status(f"measuring {name}"):
+            yield from importlib.import_module(f"benchmarks.{name}").measure()
+
+
+def rows(measured: list[Measurement]) -> list[tuple[str, str, str, str]]:
+    """The table's cells."""
+    return [(m.claim, f"{m.value:.3g} {m.unit}", m.bound, "yes" if m.met else "NO") for m in measured]
+
+
+def page(measured: list[Measurement]) -> str:
+    """docs/benchmarks.md, whole."""
+    gibibytes = psutil.virtual_memory().total / 2**30
+    machine = f"{psutil.cpu_count()} cores, {gibibytes:.0f} GiB, Python {platform.python_version()}"
+    lines = [f"| {' | '.join(row)} |" for row in rows(measured)]
+    return "\n".join(
+        [
+            "# Speed",
+            "",
+            "Written by `make bench` (`python -m benchmarks --write`); the machine of this run: " + machine + ".",
+            "",
+            "| what | measured | goal | met |",
+            "|---|---|---|---|",
+            *lines,
+            "",
+        ]
+    )
+
+
+def main(arguments: list[str]) -> int:
+    """Exit code 1 when a goal is missed, 2 when a benchmark's name is unknown."""
+    console = Console()
+    chosen = [name for name in arguments if not name.startswith("--")] or names()
+    if unknown := sorted(set(chosen) - set(names())):
+        console.print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(names())}")
+        return 2
+    measured = list(measure(chosen, console))
+    table = Table("what", "measured", "goal", "met")
+    for row in rows(measured):
+        table.add_row(*row)
+    console.print(table)
+    if "--write" in arguments:
+        PAGE.write_text(page(measured))
+    return 0 if all(m.met for m in measured) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

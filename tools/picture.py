@@ -1,0 +1,169 @@
+"""Draws docs/images/quintet.svg: what the program declares for one environment, and what leads to what.
+
+Nothing is drawn by hand: the boxes are resources of the recorded program, an arrow is a dependency between two of them,
+direct or through resources that have no box of their own. `tools/picture.py --check` fails when the drawing is stale.
+"""
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+from quintet.sandbox.engine import Recording, Resource, record
+
+ROOT = Path(__file__).resolve().parent.parent
+PICTURE = ROOT / "docs" / "images" / "quintet.svg"
+STACK = "prod"
+
+# Type token -> column and caption. A type that is not here has no box; arrows pass through it.
+SHOWN = {
+    "aws:apigatewayv2/api:Api": (1, "HTTP API"),
+    "aws:lambda/function:Function": (2, "Lambda, container"),
+    "docker-build:index:Image": (3, "ECR image"),
+    "aws:s3/bucket:Bucket": (3, "S3 bucket"),
+    "aws:dynamodb/table:Table": (3, "DynamoDB table"),
+    "aws:kms/key:Key": (3, "KMS key"),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": (4, "CloudWatch alarms"),
+    "aws:sns/topic:Topic": (5, "SNS topic"),
+    "aws:cloudwatch/dashboard:Dashboard": (4, "Dashboard"),
+}
+COLUMNS = ("caller", "edge", "compute", "holds", "watches", "tells")
+WIDTH, HEIGHT, GAP_X, GAP_Y, TOP = 158, 44, 40, 14, 54
+
+
+@dataclass(frozen=True, kw_only=True)
+class Box:
+    """One rectangle: the resources it stands for, where it is (pixels), what it says."""
+
+    urns: frozenset[str]
+    column: int
+    row: int
+    title: str
+    caption: str
+
+    @property
+    def x(self) -> int:
+        """Left edge, pixels."""
+        return 12 + self.column * (WIDTH + GAP_X)
+
+    @property
+    def y(self) -> int:
+        """Upper edge, pixels."""
+        return TOP + self.row * (HEIGHT + GAP_Y)
+
+
+def boxes(recording: Recording) -> list[Box]:
+    """Boxes column by column in the order of declaration; the alarms of a service share one."""
+    found: dict[tuple[int, str, str], list[Resource]] = {}
+    for resource in recording.resources:
+        if resource.type in SHOWN:
+            column, caption = SHOWN[resource.type]
+            title = resource.name.split("-")[0] if "alarms" in caption else resource.name
+            found.setdefault((column, caption, title), []).append(resource)
+    rows = dict.fromkeys(range(len(COLUMNS)), 0)
+    drawn = [Box(urns=frozenset(), column=0, row=0, title="your client", caption="HTTPS")]
+    for (column, caption, title), members in sorted(found.items(), key=lambda item: item[0][0]):
+        count = f"{len(members)} " if len(members) > 1 else ""
+        urns = frozenset(member.urn for member in members)
+        drawn.append(Box(urns=urns, column=column, row=rows[column], title=title, caption=count + caption))
+        rows[column] += 1
+    return drawn
+
+
+def arrows(recording: Recording, drawn: Iterable[Box]) -> set[tuple[Box, Box]]:
+    """Pairs of boxes of which the first depends on the second, through any number of resources without a box."""
+    box_of = {urn: box for box in drawn for urn in box.urns}
+    needs = {resource.urn: set(resource.dependencies) for resource in recording.resources}
+    found = set()
+    for urn, start in box_of.items():
+        seen, waiting = set[str](), list(needs[urn])
+        while waiting:
+            other = waiting.pop()
+            if other in seen:
+                continue
+            seen.add(other)
+            end = box_of.get(other)
+            if end is None:
+                waiting.extend(needs.get(other, ()))
+            elif end is not start:
+                found.add((start, end))
+    return found
+
+
+def svg(drawn: list[Box], lines: set[tuple[Box, Box]]) -> str:
+    """The picture as text; it follows the reader's light or dark theme."""
+    width = max(box.x for box in drawn) + WIDTH + 12
+    height = max(box.y for box in drawn) + HEIGHT + 16
+    client = next(box for box in drawn if box.column == 0)
+    lines = lines | {(client, box) for box in drawn if box.column == 1}
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">',
+            f"<title>What `pulumi up -s {STACK}` makes</title>",
+            STYLE,
+            *(f'<text class="h" x="{12 + i * (WIDTH + GAP_X)}" y="28">{word}</text>' for i, word in enumerate(COLUMNS)),
+            *sorted(line(start, end) for start, end in lines),
+            *(rectangle(box) for box in drawn),
+            "</svg>\n",
+        ]
+    )
+
+
+STYLE = """<style>
+:root { color-scheme: light dark; }
+svg { font: 13px system-ui, sans-serif; }
+rect { fill: #f6f8fa; stroke: #57606a; }
+text { fill: #1f2328; }
+.c, .h { fill: #57606a; font-size: 11px; }
+path { fill: none; stroke: #8c959f; stroke-width: 1.2; marker-end: url(#a); }
+marker path { fill: #8c959f; stroke: none; }
+@media (prefers-color-scheme: dark) {
+  rect { fill: #161b22; stroke: #8b949e; }
+  text { fill: #e6edf3; }
+  .c, .h { fill: #9198a1; }
+}
+</style>
+<defs><marker id="a" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">\
+<path d="M0 0L8 4L0 8z"/></marker></defs>"""
+
+
+def rectangle(box: Box) -> str:
+    """One box with its two lines of text."""
+    return (
+        f'<rect x="{box.x}" y="{box.y}" width="{WIDTH}" height="{HEIGHT}" rx="6"/>'
+        f'<text x="{box.x + 10}" y="{box.y + 19}">{escape(box.title)}</text>'
+        f'<text class="c" x="{box.x + 10}" y="{box.y + 35}">{escape(box.caption)}</text>'
+    )
+
+
+def line(start: Box, end: Box) -> str:
+    """A curve from the right of one box to the left of another, or from left to right where it leads back."""
+    forward = end.column > start.column
+    x1, x2 = (start.x + WIDTH, end.x) if forward else (start.x, end.x + WIDTH)
+    y1, y2 = start.y + HEIGHT // 2, end.y + HEIGHT // 2
+    middle = (x1 + x2) // 2
+    return f'<path d="M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}"/>'
+
+
+def draw(recording: Recording) -> str:
+    """The whole picture of one recorded program."""
+    drawn = boxes(recording)
+    return svg(drawn, arrows(recording, drawn))
+
+
+def main(arguments: list[str]) -> int:
+    """Writes the picture, or with `--check` says whether the one on disk is the one of today's program."""
+    picture = draw(record(STACK))
+    if "--check" in arguments:
+        fresh = PICTURE.exists() and PICTURE.read_text() == picture
+        sys.stdout.write("" if fresh else f"{PICTURE.relative_to(ROOT)} is stale: run make picture\n")
+        return 0 if fresh else 1
+    PICTURE.parent.mkdir(parents=True, exist_ok=True)
+    PICTURE.write_text(picture)
+    sys.stdout.write(f"drawn: {PICTURE.relative_to(ROOT)}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
