@@ -1,0 +1,45 @@
+"""What can go wrong, as the user sees it: a message, what to do, and an exit code that a script can tell apart."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The exit codes of `quintet`."""
+
+    OK = 0
+    FAILED = 1
+    """A deployment or a check failed; the message says which."""
+    USAGE = 2
+    """The command line or a setting is wrong."""
+    PORT_IN_USE = 3
+    NO_SPACE = 4
+    EMULATOR_DIED = 5
+    """The emulated AWS ended by itself."""
+    MODEL_MISSING = 6
+    """A model's files are not in this checkout."""
+    BUSY = 7
+    """Another `quintet up` or `quintet down` works on this checkout."""
+    WRONG_PYTHON = 8
+    TOOL_MISSING = 9
+    """A program that the command needs is not installed."""
+    INTERNAL = 70
+    """A mistake in `quintet` itself."""
+    INTERRUPTED = 130
+
+
+class QuintetError(Exception):
+    """Something the user should know, without a traceback.
+
+    Attributes:
+        message: What was wrong, and what is allowed.
+        advice: What to do about it; may be empty.
+        exit: The exit code of the command.
+    """
+
+    def __init__(self, message: str, *, advice: str = "", exit_code: Exit = Exit.FAILED) -> None:
+        super().__init__(message)
+        self.message = message
+        self.advice = advice
+        self.exit_code = exit_code
