@@ -1,0 +1,118 @@
+"""Starts ministack with the sandbox's workarounds: `python -m quintet.sandbox.emulator_process`.
+
+Ministack itself is configured by its own environment variables (`quintet.sandbox.emulator` sets them), this file by:
+
+- `MINISTACK_LAMBDA_FRONT`: where functions of package type Image are invoked; without it they answer an error.
+- `QUINTET_DENIALS`: the file that refused calls are appended to.
+"""
+
+import contextvars
+import importlib
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from quintet.sandbox import emulator_gaps
+from quintet.sandbox.denials import DenialWriter
+from quintet.sandbox.emulator_gaps import Record, replace
+
+NOT_AUTHORIZED = re.compile(rb"User: (\S*) ?is not authorized to perform: ([\w-]+:\w+)(?: on resource: ([^\s\"<]+))?")
+
+_recorded: contextvars.ContextVar[bool] = contextvars.ContextVar("recorded", default=False)
+
+
+def main() -> None:
+    """Apply the workarounds and run ministack in the foreground until SIGTERM, on which it saves its state."""
+    record = DenialWriter(Path(os.environ["QUINTET_DENIALS"])).write if "QUINTET_DENIALS" in os.environ else _nowhere
+    emulator_gaps.invoke_image_functions_at_the_front(os.environ.get("MINISTACK_LAMBDA_FRONT", ""))
+    emulator_gaps.reserve_concurrency_for_versions_too()
+    emulator_gaps.ask_the_function_policy_in_http_apis(record)
+    emulator_gaps.answer_failed_functions_as_http_apis_do()
+    emulator_gaps.serve_no_stage_that_was_not_made()
+    record_denials_of_the_evaluator(record)
+    record_denials_of_single_services(record)
+    end_with_the_parent()
+    importlib.import_module("ministack.app").main()
+
+
+def end_with_the_parent() -> None:
+    """1.5.33 outlives the process that started it: a killed sandbox would leave its port taken and its state unsaved.
+
+    Standard input is a pipe whose other end the parent holds; the kernel closes it however the parent ends.
+    """
+
+    def watch() -> None:
+        os.read(sys.stdin.fileno(), 1)  # unbuffered: a thread in a buffered read aborts the interpreter at exit
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+
+
+def record_denials_of_the_evaluator(record: Record) -> None:
+    """1.5.33 keeps no list of refused calls; all but a few services ask these two functions."""
+    needed = "a refused call must name its role and action"
+
+    def noting(action_of: Callable[..., tuple[str, str]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+        def build(original: Callable[..., Any]) -> Callable[..., Any]:
+            def ask(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401  handed on
+                if denied := original(*arguments, **options):
+                    action, resource = action_of(*arguments, **options)
+                    record(_principal(denied), action, resource)
+                    _recorded.set(True)
+                return denied
+
+            return ask
+
+        return build
+
+    def enforced(_key: str, action: str, *_: Any, resource_arn: str = "*", **__: Any) -> tuple[str, str]:  # noqa: ANN401
+        return action, resource_arn
+
+    def authenticated(_key: str, service: str | None = None) -> tuple[str, str]:
+        return f"{service}:*", "*"
+
+    replace("core.iam_evaluator", "enforce", noting(enforced), needed=needed)
+    replace("core.iam_evaluator", "check_credentials", noting(authenticated), needed=needed)
+
+
+def record_denials_of_single_services(record: Record) -> None:
+    """1.5.33 decides some calls inside the service (STS trust, SNS and SQS policies): their answers tell it."""
+
+    def build(original: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        async def app(scope: dict[str, Any], receive: Any, send: Callable[..., Awaitable[None]]) -> None:  # noqa: ANN401
+            refused = False
+
+            async def watch(message: dict[str, Any]) -> None:
+                nonlocal refused
+                refused = refused or message.get("status") in {400, 403}
+                if refused and not _recorded.get() and (match := NOT_AUTHORIZED.search(message.get("body", b""))):
+                    record(*(group.decode() or "unknown" for group in match.groups(default=b"*")))
+                await send(message)
+
+            token = _recorded.set(False)
+            try:
+                await original(scope, receive, watch if scope["type"] == "http" else send)
+            finally:
+                _recorded.reset(token)
+
+        return app
+
+    replace("app", "app", build, needed="a refused call must name its role and action")
+
+
+def _principal(denied: Any) -> str:  # noqa: ANN401  ministack carries no types
+    arn = getattr(denied, "principal_arn", "")
+    return str(arn or f"unauthenticated ({getattr(denied, 'code', 'unknown')})")
+
+
+def _nowhere(_who: str, _action: str, _resource: str) -> None:
+    """Where nobody asked for a record of refused calls."""
+
+
+if __name__ == "__main__":
+    main()
