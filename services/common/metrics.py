@@ -1,0 +1,34 @@
+"""CloudWatch metrics as lines of the log (embedded metric format): no call to AWS."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import TextIO
+
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+NAMESPACE = "Quintet"
+
+
+class ServiceMetrics:
+    """The metrics of one service in one environment, with the dimensions `service` and `environment`."""
+
+    def __init__(self, service: str, environment: str, *, stream: TextIO | None = None) -> None:
+        self._service = service
+        self._environment = environment
+        self._stream = stream
+
+    def emit(self, counts: Mapping[str, int], *, latency_ms: float | None = None) -> None:
+        """Writes one line with these counts, and `Latency` in milliseconds where given. Callable from any thread."""
+        # EphemeralMetrics keeps its own set; `Metrics` shares one between all threads.
+        metrics = EphemeralMetrics(namespace=NAMESPACE, service=self._service)
+        metrics.add_dimension("environment", self._environment)
+        for name, count in counts.items():
+            metrics.add_metric(name=name, unit=MetricUnit.Count, value=count)
+        if latency_ms is not None:
+            metrics.add_metric(name="Latency", unit=MetricUnit.Milliseconds, value=latency_ms)
+        line = json.dumps(metrics.serialize_metric_set(), separators=(",", ":"))
+        # One write: lines of two threads never mix.
+        (self._stream or sys.stdout).write(line + "\n")

@@ -1,0 +1,179 @@
+"""Texts to logits with `tokenizers` and onnxruntime alone: no torch, no transformers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from tokenizers import Encoding, Tokenizer
+
+from services.common.artifacts import LocalModel
+from services.common.errors import ModelUnavailable
+from services.common.lambda_environment import LambdaEnvironment
+
+MODEL_FILE = "model.onnx"
+TOKENIZER_FILE = "tokenizer.json"
+MAX_BATCH_TOKENS = 4096
+"""Padded tokens in one call of the model: more only needs more memory, a CPU is saturated long before."""
+MAX_PADDING = 1.25
+"""Padded tokens over real ones at most: beyond it a second, shorter batch is faster."""
+
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A stretch of one text that the model reads at once."""
+
+    text: int
+    encoding: Encoding
+
+    @property
+    def length(self) -> int:
+        return len(self.encoding.ids)
+
+
+class TextClassifier:
+    """A verified model, loaded. One object serves all requests; calls may come from several threads."""
+
+    def __init__(self, model: LocalModel, *, threads: int | None = None) -> None:
+        """Loads the tokenizer and the weights and runs one short text, so that a model that cannot answer shows here.
+
+        Args:
+            model: What `services.common.artifacts` verified.
+            threads: Threads of one inference; by default the CPU share that Lambda grants, or all CPUs.
+
+        Raises:
+            ModelUnavailable: The files are sound but are no model of the expected inputs and outputs.
+        """
+        self.manifest = model.manifest
+        self.labels = model.manifest.labels
+        self._max_length = model.manifest.max_length
+        self._tokenizer = _load_tokenizer(model.folder / TOKENIZER_FILE)
+        self._session = _load_session(
+            model.folder / MODEL_FILE, threads or LambdaEnvironment.read().cpu_threads(os.cpu_count())
+        )
+        self._check_and_warm_up()
+
+    def logits(self, texts: Sequence[str], *, overlap_tokens: int | None = None) -> Logits:
+        """One row of logits a text, in order.
+
+        Args:
+            texts: Any Unicode text without lone surrogates.
+            overlap_tokens: None cuts a text off at the manifest's `max_length` tokens. A number reads a longer text
+                in windows of `max_length` that share this many tokens, and takes each label's highest logit: right
+                for labels that hold for a text as soon as they hold for a part of it.
+
+        Returns:
+            float32 [len(texts), len(labels)], finite.
+
+        Raises:
+            ModelUnavailable: The model failed or gave numbers that are not finite.
+        """
+        result = np.full((len(texts), len(self.labels)), -np.inf, dtype=np.float32)
+        for batch in batched_by_length(self._windows(texts, overlap_tokens)):
+            rows = self._run(batch)
+            np.maximum.at(result, [window.text for window in batch], rows)
+        if not np.isfinite(result).all():
+            raise ModelUnavailable("The model gave scores that are not finite numbers; publish a sound model.")
+        return result
+
+    def probabilities(self, texts: Sequence[str], *, overlap_tokens: int | None = None) -> Logits:
+        """Independent probabilities a label (a sigmoid each, not a softmax): float32 [len(texts), len(labels)]."""
+        return sigmoid(self.logits(texts, overlap_tokens=overlap_tokens))
+
+    def _windows(self, texts: Sequence[str], overlap_tokens: int | None) -> list[_Window]:
+        # One by one: encode_batch starts a thread pool, which costs more than the few texts of a request.
+        encodings = [self._tokenizer_for(overlap_tokens).encode(text) for text in texts]
+        windows = [_Window(index, encoding) for index, encoding in enumerate(encodings)]
+        if overlap_tokens is not None:
+            windows += [_Window(i, part) for i, encoding in enumerate(encodings) for part in encoding.overflowing]
+        return windows
+
+    def _tokenizer_for(self, overlap_tokens: int | None) -> Tokenizer:
+        stride = overlap_tokens or 0
+        truncation = self._tokenizer.truncation
+        if truncation is None or truncation["stride"] != stride or truncation["max_length"] != self._max_length:
+            self._tokenizer.enable_truncation(self._max_length, stride=stride)
+        return self._tokenizer
+
+    def _run(self, batch: Sequence[_Window]) -> Logits:
+        longest = max(window.length for window in batch)
+        input_ids = np.zeros((len(batch), longest), dtype=np.int64)
+        attention_mask = np.zeros((len(batch), longest), dtype=np.int64)
+        for row, window in enumerate(batch):
+            input_ids[row, : window.length] = window.encoding.ids
+            attention_mask[row, : window.length] = 1
+        try:
+            (logits,) = self._session.run(["logits"], {"input_ids": input_ids, "attention_mask": attention_mask})
+        except Exception as error:  # onnxruntime's errors share no base class below Exception
+            raise ModelUnavailable(f"{MODEL_FILE} failed to run: {type(error).__name__}.") from error
+        return np.asarray(logits, dtype=np.float32)
+
+    def _check_and_warm_up(self) -> None:
+        inputs = {node.name for node in self._session.get_inputs()}
+        outputs = [node.name for node in self._session.get_outputs()]
+        if inputs != {"input_ids", "attention_mask"} or outputs != ["logits"]:
+            raise ModelUnavailable(
+                f"{MODEL_FILE} has the wrong interface: expected inputs input_ids and attention_mask and output "
+                f"logits, found {', '.join(sorted(inputs))} and {', '.join(outputs)}."
+            )
+        shape = self._run(self._windows(["warm-up"], None)).shape
+        if shape != (1, len(self.labels)):
+            raise ModelUnavailable(
+                f"{MODEL_FILE} gives the wrong shape: expected one logit for each of {len(self.labels)} labels, "
+                f"found {shape}."
+            )
+
+
+def sigmoid(logits: Logits) -> Logits:
+    """1 / (1 + exp(-x)) for each element, without overflow at either end."""
+    return np.asarray(np.exp(-np.logaddexp(np.float32(0), -logits)), dtype=np.float32)
+
+
+def batched_by_length(windows: Sequence[_Window]) -> Iterator[list[_Window]]:
+    """Groups windows of like length, shortest first, so that little of a batch is padding."""
+    batch: list[_Window] = []
+    tokens = 0
+    for window in sorted(windows, key=lambda window: window.length):
+        padded = (len(batch) + 1) * window.length
+        if batch and (padded > MAX_BATCH_TOKENS or padded > MAX_PADDING * (tokens + window.length)):
+            yield batch
+            batch, tokens = [], 0
+        batch.append(window)
+        tokens += window.length
+    if batch:
+        yield batch
+
+
+def _load_tokenizer(path: Path) -> Tokenizer:
+    try:
+        tokenizer = Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises plain Exception
+        raise ModelUnavailable(f"{TOKENIZER_FILE} is no tokenizer: {error}.") from error
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _load_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    # Given threads are not derived from /proc or /sys, which Lambda hides in part (onnxruntime#10038).
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Lengths vary: an arena and memory patterns would keep the largest batch ever seen allocated.
+    options.enable_cpu_mem_arena = False
+    options.enable_mem_pattern = False
+    # Spinning threads use up the CPU share that the function pays for while it waits.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no base class below Exception
+        raise ModelUnavailable(
+            f"{MODEL_FILE} is no model that onnxruntime can load: {type(error).__name__}."
+        ) from error
