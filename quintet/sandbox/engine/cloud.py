@@ -32,8 +32,8 @@ class Diff:
     Attributes:
         changed: Names of the inputs that differ, sorted; empty when nothing does.
         replaces: Those of them that need a new resource.
-        delete_first: A replacement must delete the old resource before it makes the new one, as both would carry
-            one physical name.
+        delete_first: A replacement, should there be one, must delete the old resource before it makes the new one,
+            as both would carry one physical name.
     """
 
     changed: tuple[str, ...] = ()

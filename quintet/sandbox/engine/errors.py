@@ -17,6 +17,10 @@ class StateError(SandboxError):
     """A state file that cannot be read, or that a newer Quintet wrote."""
 
 
+class ProgramError(SandboxError):
+    """The program itself raised; the message names the line."""
+
+
 class DeploymentCancelledError(SandboxError):
     """The deployment was told to begin nothing new."""
 

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import secrets
 from typing import TYPE_CHECKING
 
 from quintet.sandbox import kinds
@@ -49,12 +50,12 @@ class EmulatedCloud:
         replaces = tuple(key for key in changed if _replaces(kind, key))
         # Two resources of one name cannot live side by side; without a name the kind's identity may be its inputs.
         same_name = kind.name_input is None or old.get(kind.name_input) == new.get(kind.name_input)
-        return Diff(changed, replaces, delete_first=bool(replaces) and same_name)
+        return Diff(changed, replaces, delete_first=same_name)
 
     def create(self, type_: str, inputs: Properties) -> tuple[str, Properties]:
-        """Make it; a declared type has its token's last part as its id."""
+        """Make it; what is only declared gets an id that says so."""
         kind = self._kinds.get(type_)
-        return kind.create(inputs) if kind else (f"declared-{type_.rpartition(':')[2].lower()}", {})
+        return kind.create(inputs) if kind else (f"declared-{secrets.token_hex(4)}", {})
 
     def update(self, type_: str, id_: str, old: Properties, inputs: Properties) -> Properties:
         """Change it in place."""
