@@ -69,14 +69,22 @@ def _result(response: urllib3.BaseHTTPResponse, name: str) -> dict[str, Any]:
     if response.status == 429:  # noqa: PLR2004  Too Many Requests
         return _throttled(name)
     if response.status != 200:  # noqa: PLR2004  OK
-        return _failure("Sandbox.FrontFailed", f"the front answered HTTP {response.status}: {text[:512]}")
+        kind = response.headers.get("X-Amzn-ErrorType", f"Sandbox.Http{response.status}")
+        return _failure(kind, _message(text))
     try:
         body = json.loads(text) if text else None
     except json.JSONDecodeError:
         return _failure("Runtime.MarshalError", f"{name} answered what is not JSON")
-    if kind := response.headers.get("X-Amz-Function-Error"):
-        return {"body": body, "error": True, "function_error": kind}
+    if failed := response.headers.get("X-Amz-Function-Error"):
+        return {"body": body, "error": True, "function_error": failed}
     return {"body": body}
+
+
+def _message(text: str) -> str:
+    try:
+        return str(json.loads(text)["Message"])
+    except (ValueError, KeyError, TypeError):
+        return text[:512]
 
 
 def _failure(error_type: str, message: str) -> dict[str, Any]:
