@@ -11,6 +11,7 @@ from quintet.sandbox.engine.errors import (
     StateError,
 )
 from quintet.sandbox.engine.outcome import Outcome, ResourceEvent
+from quintet.sandbox.engine.recording import Recording, RecordingCloud, record
 from quintet.sandbox.engine.state import Options, Resource, State
 
 __all__ = [
@@ -23,6 +24,8 @@ __all__ = [
     "Outcome",
     "ProgramError",
     "Properties",
+    "Recording",
+    "RecordingCloud",
     "Resource",
     "ResourceEvent",
     "ResourceFailedError",
@@ -31,4 +34,5 @@ __all__ = [
     "State",
     "StateError",
     "is_unknown",
+    "record",
 ]

@@ -1,0 +1,80 @@
+"""Answers of the provider functions that a program may ask while it is only recorded."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from quintet.sandbox.engine.cloud import Properties
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the recorded program believes itself to be."""
+
+    region: str
+    account: str
+
+
+def _caller_identity(place: Place, _arguments: Properties) -> Properties:
+    arn = f"arn:aws:iam::{place.account}:user/recorder"
+    return {"accountId": place.account, "arn": arn, "id": place.account, "userId": "AIDARECORDER00000000"}
+
+
+def _region(place: Place, arguments: Properties) -> Properties:
+    region = arguments.get("region") or arguments.get("name") or place.region
+    endpoint = f"ec2.{region}.amazonaws.com"
+    return {"region": region, "name": region, "id": region, "description": region, "endpoint": endpoint}
+
+
+def _partition(_place: Place, _arguments: Properties) -> Properties:
+    return {"partition": "aws", "id": "aws", "dnsSuffix": "amazonaws.com", "reverseDnsPrefix": "com.amazonaws"}
+
+
+def _availability_zones(place: Place, _arguments: Properties) -> Properties:
+    names = [f"{place.region}{letter}" for letter in "abc"]
+    ids = [f"{place.region.replace('-', '')[:4]}-az{number}" for number in (1, 2, 3)]
+    return {"id": place.region, "region": place.region, "names": names, "zoneIds": ids, "groupNames": [place.region]}
+
+
+def _registry(place: Place) -> str:
+    return f"{place.account}.dkr.ecr.{place.region}.amazonaws.com"
+
+
+def _authorization_token(place: Place, _arguments: Properties) -> Properties:
+    password = "recorded"  # noqa: S105  opens nothing
+    return {
+        "id": place.region,
+        "region": place.region,
+        "authorizationToken": base64.b64encode(f"AWS:{password}".encode()).decode(),
+        "expiresAt": "2026-01-01T12:00:00Z",
+        "password": password,
+        "proxyEndpoint": f"https://{_registry(place)}",
+        "userName": "AWS",
+    }
+
+
+def _image(place: Place, arguments: Properties) -> Properties:
+    repository, tag = arguments.get("repositoryName", ""), arguments.get("imageTag", "latest")
+    digest = arguments.get("imageDigest") or f"sha256:{hashlib.sha256(f'{repository}:{tag}'.encode()).hexdigest()}"
+    return {
+        **arguments,
+        "id": digest,
+        "imageDigest": digest,
+        "imagePushedAt": 1_767_225_600,
+        "imageSizeInBytes": 1,
+        "imageTags": [tag],
+        "imageUri": f"{_registry(place)}/{repository}@{digest}",
+        "region": place.region,
+        "registryId": place.account,
+    }
+
+
+FUNCTIONS: Mapping[str, Callable[[Place, Properties], Properties]] = {
+    "aws:ecr/getAuthorizationToken:getAuthorizationToken": _authorization_token,
+    "aws:ecr/getImage:getImage": _image,
+    "aws:index/getAvailabilityZones:getAvailabilityZones": _availability_zones,
+    "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
+    "aws:index/getPartition:getPartition": _partition,
+    "aws:index/getRegion:getRegion": _region,
+}
