@@ -103,10 +103,15 @@ def default_cache() -> Path:
     return Path(tempfile.gettempdir()) / "models"
 
 
+def folder_of(prefix: str, cache: Path | None = None) -> Path:
+    """Where the model under this prefix is kept on this machine."""
+    return (cache or default_cache()) / hashlib.sha256(prefix.encode()).hexdigest()[:32]
+
+
 def cached(prefix: str, *, cache: Path | None = None) -> LocalModel | None:
     """What an earlier `fetch` brought, verified again; None where it is absent or damaged."""
     try:
-        return verify(_folder_of(prefix, cache or default_cache()))
+        return verify(folder_of(prefix, cache))
     except ModelUnavailable:
         return None
 
@@ -125,7 +130,7 @@ def fetch(reader: ObjectReader, prefix: str, *, cache: Path | None = None) -> Lo
         ModelUnavailable: An object cannot be read, or is not what its manifest says.
     """
     root = cache or default_cache()
-    target = _folder_of(prefix, root)
+    target = folder_of(prefix, root)
     found = cached(prefix, cache=root)
     if found is not None:
         return found
@@ -139,10 +144,6 @@ def fetch(reader: ObjectReader, prefix: str, *, cache: Path | None = None) -> Lo
             f"The model cannot be stored in {root}: {error.strerror or type(error).__name__}."
         ) from error
     return verify(target)
-
-
-def _folder_of(prefix: str, cache: Path) -> Path:
-    return cache / hashlib.sha256(prefix.encode()).hexdigest()[:32]
 
 
 def _parse_manifest(content: bytes) -> Manifest:
