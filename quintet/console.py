@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from quintet.errors import Exit, QuintetError
 
@@ -97,7 +97,8 @@ def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def fail(error: QuintetError, *, machine: bool = False) -> None:
     """Says what went wrong and what to do: on standard error, and as JSON on standard output when `machine`."""
     if machine:
-        as_json({"error": {"message": error.message, "advice": error.advice, "exit_code": int(error.exit_code)}})
+        told = {"message": error.message, "advice": error.advice, "exit_code": int(error.exit_code)}
+        as_json({"error": told, **error.details})
     red, plain = ("\x1b[31m", "\x1b[0m") if sys.stderr.isatty() and "NO_COLOR" not in os.environ else ("", "")
     note(f"{red}error:{plain} {error.message}")
     if error.advice:
@@ -125,8 +126,3 @@ def unexpected(error: Exception) -> QuintetError:
 def seconds(value: float) -> str:
     """A duration as people read it: "0.42 s", "12.3 s"."""
     return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"  # noqa: PLR2004 - the decimals that matter
-
-
-def cells(row: dict[str, Any], *names: str) -> list[str]:
-    """The named values of a row as text; an absent one is empty."""
-    return [str(row.get(name, "")) for name in names]

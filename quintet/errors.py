@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 
 class Exit(IntEnum):
@@ -35,11 +37,20 @@ class QuintetError(Exception):
     Attributes:
         message: What was wrong, and what is allowed.
         advice: What to do about it; may be empty.
-        exit: The exit code of the command.
+        exit_code: The exit code of the command.
+        details: What a machine may want besides; `--json` prints it.
     """
 
-    def __init__(self, message: str, *, advice: str = "", exit_code: Exit = Exit.FAILED) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        advice: str = "",
+        exit_code: Exit = Exit.FAILED,
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.advice = advice
         self.exit_code = exit_code
+        self.details = dict(details or {})

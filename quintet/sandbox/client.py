@@ -25,6 +25,7 @@ Event = dict[str, Any]
 _START_SECONDS = 30.0
 _STOP_SECONDS = 30.0
 _ANSWER_SECONDS = 10.0
+_SETTLE_SECONDS = 30.0
 _KEPT_FROM_THE_DAEMON = ("AWS_", "PULUMI_", "BOTO_", "MINISTACK_")
 """Prefixes of variables that would reach a real account, another state or another emulator from the sandbox."""
 
@@ -54,6 +55,14 @@ class Client:
         """
         answer = json.loads(self._ask("GET", "/status", timeout=_ANSWER_SECONDS).read())
         return dict(answer)
+
+    def settle(self) -> None:
+        """Waits until the functions have finished what they do after their answers.
+
+        Raises:
+            DaemonGoneError: It ended meanwhile, or does not answer.
+        """
+        self._ask("POST", "/settle", timeout=_SETTLE_SECONDS).read()
 
     def up(self, request: Event) -> Iterator[Event]:
         """Deploys and yields what happens, one event at a time, until "done" or "error".

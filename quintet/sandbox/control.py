@@ -28,6 +28,10 @@ class Sandbox(Protocol):
         """The document of `quintet status --json`."""
         ...
 
+    async def settle(self) -> None:
+        """Waits until no function works any more."""
+        ...
+
 
 class Control:
     """Routes, the token and the rule that one deployment runs at a time."""
@@ -42,7 +46,12 @@ class Control:
         """The routes."""
         application = web.Application(middlewares=[self._authenticate])
         application.add_routes(
-            [web.get("/status", self._status), web.post("/up", self._up), web.post("/stop", self._stop)]
+            [
+                web.get("/status", self._status),
+                web.post("/settle", self._settle),
+                web.post("/up", self._up),
+                web.post("/stop", self._stop),
+            ]
         )
         return application
 
@@ -55,6 +64,10 @@ class Control:
 
     async def _status(self, _: web.Request) -> web.Response:
         return web.json_response(await self._sandbox.status())
+
+    async def _settle(self, _: web.Request) -> web.Response:
+        await self._sandbox.settle()
+        return web.json_response({})
 
     async def _stop(self, _: web.Request) -> web.Response:
         self.stopping.set()

@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
         with locked(checkout.daemon_lock, busy=busy):
             asyncio.run(_serve(checkout))
     except QuintetError as error:
-        _log.error("%s", error.message)  # noqa: TRY400 - told without a traceback
+        _log.error("%s", error.message)
         return int(error.exit_code)
     return Exit.OK
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import traceback
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from quintet.checkout import Checkout
 from quintet.errors import Exit, QuintetError
 
 Event = dict[str, Any]
+
+_MODEL_ERROR = "ModelError"
+"""What the program raises about a model's files. Known by name: this room imports nothing of `stacks`."""
 
 
 def phase(text: str) -> Event:
@@ -63,19 +65,17 @@ def explain(error: BaseException, checkout: Checkout, *, told: tuple[type[BaseEx
         checkout: Where it happened.
         told: Exceptions whose message is written for users.
     """
-    chain = list(_chain(error))
-    for cause in chain:
+    for cause in _chain(error):
         if isinstance(cause, QuintetError):
             return cause
         if isinstance(cause, OSError) and cause.errno in {errno.ENOSPC, errno.EDQUOT}:
             return no_space(checkout)
-        if isinstance(cause, FileNotFoundError) and _is_a_model(cause, checkout):
-            return model_missing(str(cause.filename))
+        if type(cause).__name__ == _MODEL_ERROR:
+            return model_missing(str(cause))
     if isinstance(error, told):
-        return QuintetError(str(error), advice=_place(chain, checkout))
+        return QuintetError(str(error))
     return QuintetError(
-        f"{type(error).__name__}: {error}",
-        advice=_place(chain, checkout) or f"The traceback is in {checkout.logs / 'daemon.log'}.",
+        f"{type(error).__name__}: {error}", advice=f"The traceback is in {checkout.logs / 'daemon.log'}."
     )
 
 
@@ -96,24 +96,10 @@ def no_space(checkout: Checkout) -> QuintetError:
     )
 
 
-def model_missing(path: str) -> QuintetError:
-    """A model's file is not there."""
+def model_missing(message: str) -> QuintetError:
+    """A model's files are not there, or not whole."""
     return QuintetError(
-        f"The model file {path} is missing.",
-        advice="It is part of the repository: `git checkout -- models` brings it back; `make models` trains it anew.",
+        message,
+        advice="The models are part of the repository: `git checkout -- models` brings them back.",
         exit_code=Exit.MODEL_MISSING,
     )
-
-
-def _is_a_model(error: FileNotFoundError, checkout: Checkout) -> bool:
-    return bool(error.filename) and Path(str(error.filename)).is_relative_to(checkout.root / "models")
-
-
-def _place(chain: list[BaseException], checkout: Checkout) -> str:
-    """Where in the program the failure came from; empty when it came from nowhere in it."""
-    for cause in chain:
-        for frame in reversed(traceback.extract_tb(cause.__traceback__)):
-            path = Path(frame.filename)
-            if path.is_relative_to(checkout.root / "stacks"):
-                return f"Raised at {path.relative_to(checkout.root)}, line {frame.lineno}: {frame.line}"
-    return ""

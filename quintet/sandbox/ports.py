@@ -93,9 +93,13 @@ def _any_free() -> int:
         return int(probe.getsockname()[1])
 
 
+def _port_of(address: object) -> int | None:
+    return getattr(address, "port", None)
+
+
 def _listener(port: int) -> psutil.Process | None:
     for connection in psutil.net_connections("tcp"):
-        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+        if connection.status == psutil.CONN_LISTEN and _port_of(connection.laddr) == port and connection.pid:
             try:
                 return psutil.Process(connection.pid)
             except psutil.NoSuchProcess:

@@ -1,0 +1,166 @@
+"""The command `quintet`. Each command imports what it needs when it runs, so that help and status are quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from quintet import console
+from quintet.errors import Exit, QuintetError
+
+_EXIT_CODES = (
+    "Exit codes: 0 done, 1 a deployment or a check failed, 2 wrong usage, 3 the port is in use, 4 no space left, "
+    "5 the emulated AWS ended by itself, 6 a model's files are missing, 7 another command works on this checkout, "
+    "8 Python is too old, 9 a needed program is not installed, 70 a mistake in quintet, 130 interrupted."
+)
+# Without rich's markup the help is plain text, which keeps the examples as they are and starts twice as fast.
+app = typer.Typer(
+    name="quintet",
+    help="Runs the services of this repository on this machine, and tries them anywhere.",
+    epilog=_EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Services = Annotated[list[str] | None, typer.Argument(metavar="SERVICE", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Stack = Annotated[str, typer.Option(metavar="NAME", help="The stack.")]
+
+
+@app.command()
+def up(
+    services: Services = None,
+    *,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Delete everything the sandbox kept, then begin.")] = False,
+    port: Annotated[
+        int | None,
+        typer.Option(min=1024, max=65535, metavar="N", help="Where to answer; kept.  [default: 4566]"),
+    ] = None,
+    machine: AsJson = False,
+) -> None:
+    """Bring every service up, try each, and print how to call them.
+
+    With names, only those services are brought up; what is up already stays.
+    A second run changes what differs and nothing else. Ctrl-C stops everything.
+
+    \b
+    Examples:
+      quintet up
+      quintet up moderation
+      quintet up --fresh --port 4600
+    """  # noqa: D301 - \b is typer's mark for lines that stay as they are
+    from quintet.checkout import Checkout  # noqa: PLC0415
+    from quintet.commands.up import Up  # noqa: PLC0415
+
+    command = Up(checkout=Checkout.find(), services=services or [], fresh=fresh, port=port, machine=machine)
+    raise typer.Exit(command.run())
+
+
+@app.command()
+def preview(*, stack: Stack = "sandbox", machine: AsJson = False) -> None:
+    """Show what `up` would change, without changing it and without anything running.
+
+    The stack `sandbox` is compared with what is deployed here; any other is shown as if it were new.
+
+    \b
+    Examples:
+      quintet preview
+      quintet preview --stack dev --json
+    """  # noqa: D301 - as above
+    from quintet.checkout import Checkout  # noqa: PLC0415
+    from quintet.commands.preview import preview as run  # noqa: PLC0415
+
+    raise typer.Exit(run(Checkout.find(), stack=stack, machine=machine))
+
+
+@app.command()
+def down(
+    *, purge: Annotated[bool, typer.Option("--purge", help="Also delete everything the sandbox kept.")] = False
+) -> None:
+    """Stop everything; the data stays for the next `quintet up`.
+
+    \b
+    Examples:
+      quintet down
+      quintet down --purge
+    """  # noqa: D301 - as above
+    from quintet.checkout import Checkout  # noqa: PLC0415
+    from quintet.commands.down import down as run  # noqa: PLC0415
+
+    raise typer.Exit(run(Checkout.find(), purge=purge))
+
+
+@app.command()
+def status(*, machine: AsJson = False) -> None:
+    """Show which services run and where; 1 when one is unhealthy.
+
+    \b
+    Examples:
+      quintet status
+      quintet status --json | jq -r .services.moderation.url
+    """  # noqa: D301 - as above
+    from quintet.checkout import Checkout  # noqa: PLC0415
+    from quintet.commands.status import status as run  # noqa: PLC0415
+
+    raise typer.Exit(run(Checkout.find(), machine=machine))
+
+
+@app.command()
+def logs(
+    service: Annotated[str | None, typer.Argument(show_default=False, help="All parts when left out.")] = None,
+    *,
+    following: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
+) -> None:
+    """Print what a service wrote; without a name also the emulated AWS and the sandbox itself, by time.
+
+    \b
+    Examples:
+      quintet logs moderation
+      quintet logs -f
+    """  # noqa: D301 - as above
+    from quintet.checkout import Checkout  # noqa: PLC0415
+    from quintet.commands.logs import logs as run  # noqa: PLC0415
+
+    raise typer.Exit(run(Checkout.find(), service, following=following))
+
+
+@app.command()
+def smoke(services: Services = None, *, stack: Stack = "sandbox", machine: AsJson = False) -> None:
+    """Try every endpoint of the sandbox or of a deployed stack; 1 when a check fails.
+
+    \b
+    Examples:
+      quintet smoke
+      quintet smoke moderation --json
+      quintet smoke --stack staging
+    """  # noqa: D301 - as above
+    from quintet.checkout import Checkout  # noqa: PLC0415
+    from quintet.commands.smoke import smoke as run  # noqa: PLC0415
+
+    raise typer.Exit(run(Checkout.find(), services or [], stack=stack, machine=machine))
+
+
+def main() -> None:
+    """Runs the command; whatever goes wrong is one message and an exit code."""
+    try:
+        app()
+    except QuintetError as error:
+        _leave(error)
+    except KeyboardInterrupt:
+        sys.exit(Exit.INTERRUPTED)
+    except BrokenPipeError:
+        # The reader (`quintet logs | head`) has left; the interpreter's own flush must not complain about it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(Exit.OK)
+    except Exception as error:  # noqa: BLE001 - the border to the user
+        _leave(console.unexpected(error))
+
+
+def _leave(error: QuintetError) -> None:
+    console.fail(error, machine="--json" in sys.argv[1:])
+    sys.exit(error.exit_code)

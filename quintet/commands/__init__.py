@@ -1,0 +1,1 @@
+"""What each command of `quintet` does; `quintet.cli` declares their options."""

@@ -1,0 +1,58 @@
+"""Whether the services answer, asked without making anyone wait for a function that has to start first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import aiohttp
+
+_TIMEOUT = aiohttp.ClientTimeout(total=30)
+"""What an HTTP API waits for its function."""
+
+_AT_MOST_SECONDS = 0.25
+_SERVER_ERROR = 500
+
+
+class Health:
+    """The last known state of every service."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, dict[str, str]] = {}
+        self._asking: dict[str, asyncio.Task[None]] = {}
+
+    async def look(self, endpoints: Mapping[str, str], *, patience_seconds: float = _AT_MOST_SECONDS) -> None:
+        """Asks every service; one that takes longer than the patience keeps its last state until it answers."""
+        for name, url in endpoints.items():
+            if name not in self._asking:
+                self._asking[name] = asyncio.create_task(self._ask(name, url))
+        if self._asking:
+            await asyncio.wait(self._asking.values(), timeout=patience_seconds)
+
+    def of(self, name: str) -> dict[str, str]:
+        """`state` and, when that is unhealthy, `reason`."""
+        return self._known.get(name, {"state": "unhealthy", "reason": "it has not answered yet"})
+
+    async def stop(self) -> None:
+        """Asks no more."""
+        tasks = list(self._asking.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask(self, name: str, url: str) -> None:
+        try:
+            self._known[name] = await _state(url)
+        finally:
+            self._asking.pop(name, None)
+
+
+async def _state(url: str) -> dict[str, str]:
+    """Healthy is what answers anything but a server error: which paths a service has is its own affair."""
+    try:
+        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, session.get(url) as answer:
+            if answer.status < _SERVER_ERROR:
+                return {"state": "healthy"}
+            return {"state": "unhealthy", "reason": f"GET {url} answers HTTP {answer.status}"}
+    except (aiohttp.ClientError, TimeoutError) as error:
+        return {"state": "unhealthy", "reason": f"GET {url}: {error or type(error).__name__}"}
