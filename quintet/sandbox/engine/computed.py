@@ -97,9 +97,9 @@ def _text(key: str, inputs: Properties, name: AwsName) -> str:
         return f"{name.name or name.short_id}.{name.service}.{name.region}.amazonaws.com"
     if key in _ACCOUNT_KEYS:
         return name.account
-    if key.endswith(_DATE_ENDINGS):
-        return _CREATED
-    return _identifier(key, inputs, name)
+    if key.endswith("Region"):
+        return name.region
+    return _CREATED if key.endswith(_DATE_ENDINGS) else _identifier(key, inputs, name)
 
 
 def _identifier(key: str, inputs: Properties, name: AwsName) -> str:
@@ -112,8 +112,6 @@ def _identifier(key: str, inputs: Properties, name: AwsName) -> str:
             return f"{next(iter(inputs.get('tags') or ()), 'image')}@sha256:{name.digest}"
         case "contextHash":
             return name.digest
-        case _ if key.endswith("Region"):
-            return name.region
         case _ if key.endswith("Id"):
             return name.short_id
         case _:

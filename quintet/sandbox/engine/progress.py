@@ -50,7 +50,13 @@ class Progress:
 
     @contextmanager
     def step(
-        self, operation: Operation, resource: Resource, changed: tuple[str, ...] = (), *, announced: bool = True
+        self,
+        operation: Operation,
+        resource: Resource,
+        changed: tuple[str, ...] = (),
+        *,
+        announced: bool = True,
+        counted: bool = True,
     ) -> Iterator[None]:
         """Tell the beginning (where announced) and the end of an operation; what goes wrong fails the resource.
 
@@ -68,7 +74,8 @@ class Progress:
             self.fail(failure)
             self._emit("failed", resource, changed=changed, done=True, error=str(failure), seconds=seconds)
             raise failure from error
-        self._count(operation)
+        if counted:
+            self._count(operation)
         self._emit(operation, resource, changed=changed, done=True, seconds=time.monotonic() - begun)
 
     def _count(self, operation: str) -> None:

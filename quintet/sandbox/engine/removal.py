@@ -42,7 +42,9 @@ class Remover:
             self.progress.tell("delete", resource)
             self.state.forget(resource)
         else:
-            with self.progress.step("delete", resource):
+            # A resource that was replaced has been counted as such, also where an earlier run replaced it.
+            is_leftover = self.state.resources.get(resource.urn) != resource
+            with self.progress.step("delete", resource, counted=not is_leftover):
                 if not resource.options.retain_on_delete:
                     self.cloud.delete(resource.type, resource.id, resource.outputs)
                 self.state.forget(resource)
