@@ -70,9 +70,20 @@ def _image(place: Place, arguments: Properties) -> Properties:
     }
 
 
+def _images(place: Place, arguments: Properties) -> Properties:
+    return {**arguments, "imageIds": [], "region": place.region, "registryId": place.account}
+
+
+def _repositories(place: Place, _arguments: Properties) -> Properties:
+    """None yet, as in an empty account: images are built."""
+    return {"id": place.region, "names": [], "region": place.region}
+
+
 FUNCTIONS: Mapping[str, Callable[[Place, Properties], Properties]] = {
     "aws:ecr/getAuthorizationToken:getAuthorizationToken": _authorization_token,
     "aws:ecr/getImage:getImage": _image,
+    "aws:ecr/getImages:getImages": _images,
+    "aws:ecr/getRepositories:getRepositories": _repositories,
     "aws:index/getAvailabilityZones:getAvailabilityZones": _availability_zones,
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
     "aws:index/getPartition:getPartition": _partition,
