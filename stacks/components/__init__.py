@@ -1,0 +1,1 @@
+"""Reusable components: each knows AWS and no service."""
