@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -130,20 +130,12 @@ def fetch(reader: ObjectReader, prefix: str, *, cache: Path | None = None) -> Lo
         ModelUnavailable: An object cannot be read, or is not what its manifest says.
     """
     root = cache or default_cache()
-    target = folder_of(prefix, root)
-    found = cached(prefix, cache=root)
-    if found is not None:
-        return found
-    shutil.rmtree(target, ignore_errors=True)
     try:
-        with _partial_folder(root) as partial:
-            _download(reader, prefix, partial)
-            _publish(partial, target)
+        with _locked(root):
+            return cached(prefix, cache=root) or _download(reader, prefix, root)
     except OSError as error:
-        raise ModelUnavailable(
-            f"The model cannot be stored in {root}: {error.strerror or type(error).__name__}."
-        ) from error
-    return verify(target)
+        reason = error.strerror or type(error).__name__
+        raise ModelUnavailable(f"The model cannot be stored in {root}: {reason}.") from error
 
 
 def _parse_manifest(content: bytes) -> Manifest:
@@ -171,36 +163,31 @@ def _compare_digest(name: str, expected: ArtifactFile, found: str) -> None:
 
 
 @contextmanager
-def _partial_folder(root: Path) -> Iterator[Path]:
-    """A folder that nobody reads: what is half downloaded is seen only by whoever downloads it."""
+def _locked(root: Path) -> Iterator[None]:
+    """One download at a time, by whichever thread or process; who waited finds what the other one brought."""
     root.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(root)
-    partial = Path(tempfile.mkdtemp(prefix=f"{_PARTIAL}{os.getpid()}-", dir=root))
+    with (root / ".lock").open("w") as lock:
+        # The kernel lets go of it when the process is killed.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _download(reader: ObjectReader, prefix: str, root: Path) -> LocalModel:
+    """Downloads into a folder that nobody reads and renames it into place when it is whole and verified."""
+    target = folder_of(prefix, root)
+    # Half-downloaded ones are of killed processes, as we hold the lock; a folder in place is damaged.
+    for leftover in [*root.glob(f"{_PARTIAL}*"), target]:
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=root))
     try:
-        yield partial
+        _fill(partial, reader, prefix)
+        partial.rename(target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+    return verify(target)
 
 
-def _remove_abandoned(root: Path) -> None:
-    """Removes what killed processes left half downloaded: /tmp is small and outlives a crashed Lambda runtime."""
-    for partial in root.glob(f"{_PARTIAL}*"):
-        owner = partial.name.removeprefix(_PARTIAL).split("-")[0]
-        if owner.isdecimal() and not _is_running(int(owner)):
-            shutil.rmtree(partial, ignore_errors=True)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _download(reader: ObjectReader, prefix: str, folder: Path) -> None:
+def _fill(folder: Path, reader: ObjectReader, prefix: str) -> None:
     content = b"".join(_read(reader, prefix, MANIFEST, limit=MAX_MANIFEST_BYTES))
     manifest = _parse_manifest(content)
     (folder / MANIFEST).write_bytes(content)
@@ -232,12 +219,3 @@ def _write(path: Path, chunks: Iterable[bytes]) -> str:
             digest.update(chunk)
             file.write(chunk)
     return digest.hexdigest()
-
-
-def _publish(partial: Path, target: Path) -> None:
-    """Renames the complete folder into place; whoever comes second keeps what the first one put there."""
-    try:
-        partial.rename(target)
-    except OSError:
-        if not (target / MANIFEST).is_file():
-            raise

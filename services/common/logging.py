@@ -38,4 +38,7 @@ def service_logger(service: str, level: str) -> Logger:
     """
     logging.getLogger("mangum").setLevel(logging.WARNING)
     formatter = TextFreeFormatter(use_rfc3339=True, utc=True, serialize_stacktrace=False)
-    return Logger(service=service, level=level, logger_formatter=formatter)
+    logger = Logger(service=service, level=level, logger_formatter=formatter)
+    # Lambda's own handler, at the root, would write every line again, in its format and with exceptions in full.
+    logging.getLogger(service).propagate = False
+    return logger
