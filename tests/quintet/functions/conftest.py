@@ -202,7 +202,7 @@ async def sandbox(start_sandbox: StartSandbox) -> Sandbox:
 async def eventually(holds: Callable[[], Any], *, seconds: float = 10) -> Any:
     """Waits until something holds, and fails with what it last was."""
     async with asyncio.timeout(seconds):
-        while not (value := holds()):
+        while not (value := holds()):  # noqa: ASYNC110  what is waited for is outside this loop
             await asyncio.sleep(0.02)
     return value
 
