@@ -7,7 +7,6 @@ import os
 import runpy
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,8 +18,8 @@ from typing import Any, cast
 from pulumi import runtime
 from pulumi.runtime.stack import run_in_stack
 
-from quintet.sandbox.engine.errors import ProgramError, SandboxError
 from quintet.sandbox.engine.monitor import Monitor
+from quintet.sandbox.engine.places import Places
 
 _LOG = logging.getLogger(__name__)
 _WORKERS = 16  # registrations wait in threads; asyncio's default of CPUs + 4 would make them queue on a small machine
@@ -43,6 +42,7 @@ def run_program(monitor: Monitor, config: Mapping[str, str], secret_keys: frozen
         SandboxError: The first failure the monitor met, or the program's own with the line it came from.
     """
     raised: list[BaseException] = []
+    places = Places(monitor.program)
 
     def body() -> None:
         # The SDK takes addresses, and any object that answers as a stub would.
@@ -59,7 +59,7 @@ def run_program(monitor: Monitor, config: Mapping[str, str], secret_keys: frozen
         runtime.set_all_config(dict(config), sorted(secret_keys))
         try:
             with _program_surroundings(monitor.program):
-                _run_to_the_end(lambda: runpy.run_path(str(monitor.program), run_name="__main__"))
+                _run_to_the_end(lambda: runpy.run_path(str(monitor.program), run_name="__main__"), places)
         except BaseException as error:  # noqa: BLE001  a thread's end: told to the one who waits for it
             raised.append(error)
 
@@ -70,16 +70,17 @@ def run_program(monitor: Monitor, config: Mapping[str, str], secret_keys: frozen
     if monitor.progress.first_failure is not None:
         raise monitor.progress.first_failure
     if raised:
-        raise _located(raised[0], monitor.program) from raised[0]
+        raise places.told(raised[0]) from raised[0]
 
 
-def _run_to_the_end(program: Callable[[], object]) -> None:
+def _run_to_the_end(program: Callable[[], object], places: Places) -> None:
     def without_result() -> None:
         program()
 
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
         loop.set_default_executor(ThreadPoolExecutor(_WORKERS, thread_name_prefix="pulumi"))
+        loop.set_task_factory(places.task_factory)
         # After the first failure, which is raised, everything that waited for it fails too.
         loop.set_exception_handler(lambda _loop, context: _LOG.debug("%s", context["message"]))
         runner.run(run_in_stack(without_result))
@@ -126,16 +127,3 @@ def _drop_stale_bytecode(folder: Path) -> None:
         bytecode = Path(cache_from_source(str(source)))
         if bytecode.is_file() and bytecode.stat().st_mtime_ns < source.stat().st_mtime_ns:
             bytecode.unlink(missing_ok=True)
-
-
-def _located(error: BaseException, folder: Path) -> SandboxError:
-    """An exception of the program as one line that names the place in it."""
-    if isinstance(error, SandboxError):
-        return error
-    if isinstance(error, SyntaxError) and error.filename:
-        return ProgramError(f"{error.filename}:{error.lineno}: SyntaxError: {error.msg}")
-    frames = [
-        frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(folder)
-    ]
-    where = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else str(folder)
-    return ProgramError(f"{where}: {type(error).__name__}: {error}")

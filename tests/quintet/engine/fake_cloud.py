@@ -12,7 +12,7 @@ QUEUE = "aws:sqs/queue:Queue"
 PARAMETER = "aws:ssm/parameter:Parameter"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """What AWS answers when it will not."""
 
 
@@ -49,7 +49,7 @@ class FakeCloud:
 
     def check(self, type_: str, name: str, old: Properties, new: Properties, *, autoname: str) -> Properties:
         if new.get("displayName") == "refused":
-            raise Refused("displayName: `refused` is not allowed")
+            raise RefusedError("displayName: `refused` is not allowed")
         return {**new, "name": new.get("name") or autoname}
 
     def diff(self, type_: str, old: Properties, new: Properties) -> Diff:
@@ -62,7 +62,7 @@ class FakeCloud:
         id_ = f"{type_}/{inputs['name']}"
         with self._lock:
             if id_ in self.things:
-                raise Refused(f"{id_} exists already")
+                raise RefusedError(f"{id_} exists already")
             self.things[id_] = {**inputs, "arn": f"arn:aws:sns:us-east-1:123456789012:{inputs['name']}", "revision": 1}
             return id_, {"arn": self.things[id_]["arn"], "revision": 1}
 
@@ -89,7 +89,7 @@ class FakeCloud:
     def invoke(self, token: str, arguments: Properties) -> Properties:
         if token == "aws:index/getCallerIdentity:getCallerIdentity":
             return {"accountId": "123456789012", "arn": "arn:aws:iam::123456789012:root", "userId": "root", "id": "1"}
-        raise Refused(f"no function {token}")
+        raise RefusedError(f"no function {token}")
 
     def _call(self, verb: str, properties: dict[str, Any]) -> None:
         with self._lock:

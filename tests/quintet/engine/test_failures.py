@@ -12,8 +12,8 @@ import pytest
 from quintet.sandbox.engine import (
     Deployment,
     DeploymentCancelledError,
-    Properties,
     ProgramError,
+    Properties,
     ResourceEvent,
     ResourceFailedError,
     State,
@@ -21,7 +21,7 @@ from quintet.sandbox.engine import (
 from quintet.sandbox.engine.removal import deletion_order
 from quintet.sandbox.engine.state import Resource
 from tests.quintet.engine.conftest import Bench
-from tests.quintet.engine.fake_cloud import Refused
+from tests.quintet.engine.fake_cloud import RefusedError
 
 CHAIN = """
 first = aws.sns.Topic("first", name="first")
@@ -32,14 +32,14 @@ third = aws.sns.Topic("third", name="third", display_name=second.arn)
 
 def fails_on(verb: str, name: str) -> object:
     def failing(asked: str, properties: Properties) -> Exception | None:
-        return Refused("AWS said no") if (asked, properties.get("name")) == (verb, name) else None
+        return RefusedError("AWS said no") if (asked, properties.get("name")) == (verb, name) else None
 
     return failing
 
 
 def test_a_failure_keeps_what_was_made_begins_nothing_new_and_the_next_run_goes_on(bench: Bench) -> None:
     bench.cloud.failing = fails_on("create", "second")
-    with pytest.raises(ResourceFailedError, match="aws:sns/topic:Topic second: Refused: AWS said no"):
+    with pytest.raises(ResourceFailedError, match="aws:sns/topic:Topic second: RefusedError: AWS said no"):
         bench.up(CHAIN)
     made_before = bench.cloud.names()
     bench.cloud.failing = lambda _verb, _properties: None
@@ -53,7 +53,7 @@ def test_a_failure_keeps_what_was_made_begins_nothing_new_and_the_next_run_goes_
 def test_the_first_failure_is_the_one_that_is_told(bench: Bench) -> None:
     def both_fail(verb: str, properties: Properties) -> Exception | None:
         time.sleep(0.2 if properties["name"] == "slow" else 0)
-        return Refused(f"no {properties['name']}")
+        return RefusedError(f"no {properties['name']}")
 
     bench.cloud.failing = both_fail
 

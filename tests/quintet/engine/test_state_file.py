@@ -36,5 +36,5 @@ def test_a_file_of_a_newer_quintet_is_refused_as_such(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     path.write_text('{"version": 99}')
 
-    with pytest.raises(StateError, match="format 99.*update Quintet"):
+    with pytest.raises(StateError, match=r"format 99.*update Quintet"):
         State.load(path)
