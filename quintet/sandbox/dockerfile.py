@@ -33,7 +33,7 @@ _PLATFORM = {
     "BUILDPLATFORM": "linux/amd64",
 }
 _VARIABLE = re.compile(r"\\\$|\$(?:(\w+)|\{(\w+)(?:(:[-+])([^}]*))?\})")
-_LAMBDA_BASE = re.compile(r"(^|/)lambda/(python|provided)\b")
+_LAMBDA_BASE = re.compile(r"(^|/)(lambda/|aws-lambda-)(python|provided)\b")
 
 logging.getLogger("dockerfile_parse").setLevel(logging.ERROR)
 
