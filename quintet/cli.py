@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import Annotated
 
@@ -153,10 +152,6 @@ def main() -> None:
         _leave(error)
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
-    except BrokenPipeError:
-        # The reader (`quintet logs | head`) has left; the interpreter's own flush must not complain about it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(Exit.OK)
     except Exception as error:  # noqa: BLE001 - the border to the user
         _leave(console.unexpected(error))
 

@@ -51,3 +51,15 @@ def locked(path: Path, *, busy: QuintetError) -> Iterator[None]:
         if not path.exists() or path.stat().st_ino != os.fstat(file.fileno()).st_ino:
             raise busy  # a purge removed the file between open and lock: this lock would hold nobody off
         yield
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a process holds the lock of this file now."""
+    if not path.exists():
+        return False
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False

@@ -132,7 +132,7 @@ class Up:
                 if event["event"] == "resource" and event["done"]:
                     self.made[event["operation"]] += 1
                 progress.show(event)
-        raise QuintetError("The sandbox's process ended the deployment without a result.", exit_code=Exit.INTERNAL)
+        raise client.gone()
 
     def _try(self, status: Event) -> list[Result]:
         endpoints = {name: service["url"] for name, service in status["services"].items()}

@@ -17,6 +17,7 @@ import psutil
 
 from quintet.checkout import Checkout
 from quintet.errors import Exit, QuintetError
+from quintet.files import is_locked
 from quintet.sandbox.ports import HOST
 from quintet.sandbox.record import Record
 
@@ -24,8 +25,10 @@ Event = dict[str, Any]
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 30.0
+_POLL_SECONDS = 0.02
 _ANSWER_SECONDS = 10.0
 _SETTLE_SECONDS = 30.0
+_SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _KEPT_FROM_THE_DAEMON = ("AWS_", "PULUMI_", "BOTO_", "MINISTACK_")
 """Prefixes of variables that would reach a real account, another state or another emulator from the sandbox."""
 
@@ -43,8 +46,12 @@ class Client:
 
     @classmethod
     def find(cls, checkout: Checkout) -> Client | None:
-        """The client of the checkout's daemon, or None when none runs."""
+        """The client of the checkout's daemon, or None when none runs; waits for one that is just starting."""
+        deadline = time.monotonic() + _START_SECONDS
         record = Record.of(checkout)
+        while record is None and is_locked(checkout.daemon_lock) and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)
+            record = Record.of(checkout)
         return cls(checkout, record) if record else None
 
     def status(self) -> Event:
@@ -65,7 +72,7 @@ class Client:
         self._ask("POST", "/settle", timeout=_SETTLE_SECONDS).read()
 
     def up(self, request: Event) -> Iterator[Event]:
-        """Deploys and yields what happens, one event at a time, until "done" or "error".
+        """Deploys and yields what happens, one event at a time; "done" or "error" is the last, unless the daemon ends.
 
         Raises:
             DaemonGoneError: It ended on the way.
@@ -75,7 +82,7 @@ class Client:
             for line in response:
                 yield json.loads(line)
         except (OSError, HTTPException, ValueError) as error:
-            raise self._gone() from error
+            raise self.gone() from error
 
     def stop(self) -> None:
         """Ends the daemon and all that it started; by force when it does not in thirty seconds."""
@@ -96,12 +103,13 @@ class Client:
             connection.request(method, path, json.dumps(body or {}), headers)
             response = connection.getresponse()
         except (OSError, HTTPException) as error:
-            raise self._gone() from error
+            raise self.gone() from error
         if response.status >= 400:  # noqa: PLR2004 - HTTP's own border
             raise _refusal(response)
         return response
 
-    def _gone(self) -> DaemonGoneError:
+    def gone(self) -> DaemonGoneError:
+        """What to raise when it ended without having answered to the end."""
         log = self.checkout.logs / "daemon.log"
         return DaemonGoneError(
             "The sandbox's process ended or does not answer." + last_lines(log, 5),
@@ -123,13 +131,20 @@ def launch(checkout: Checkout) -> Client:
     Raises:
         QuintetError: It ended at once or said nothing in thirty seconds; the message holds its last words.
     """
-    process = _spawn(checkout)
+    # A Ctrl-C between the fork and the assignment would lose the process. The daemon unblocks them for itself.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    process = None
     try:
+        process = _spawn(checkout)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)  # one that came meanwhile is raised here
         return _await_record(checkout, process)
     except BaseException:
-        # Also when Ctrl-C arrives here: a daemon that nobody waited for would stay.
-        end([psutil.Process(process.pid)] if process.poll() is None else [], patience_seconds=0)
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)  # nor may a second one keep us from this
+        if process and process.poll() is None:
+            end([psutil.Process(process.pid)], patience_seconds=0)
         raise
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _spawn(checkout: Checkout) -> subprocess.Popen[bytes]:
@@ -137,32 +152,25 @@ def _spawn(checkout: Checkout) -> subprocess.Popen[bytes]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_KEPT_FROM_THE_DAEMON)}
     code_root = str(Path(__file__).resolve().parents[2])
     environment = {**kept, "PYTHONPATH": os.pathsep.join(dict.fromkeys((str(checkout.root), code_root)))}
-    # Between the fork and the assignment a Ctrl-C would lose the pid. The daemon unblocks the signal for itself.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-    try:
-        with log.open("ab") as output:
-            return subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "quintet.sandbox.daemon", str(checkout.root), str(checkout.home)],
-                cwd=checkout.root,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with log.open("ab") as output:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "quintet.sandbox.daemon", str(checkout.root), str(checkout.home)],
+            cwd=checkout.root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
 
 
 def _await_record(checkout: Checkout, process: subprocess.Popen[bytes]) -> Client:
     deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        client = Client.find(checkout)
-        if client and client.record.pid == process.pid:
-            return client
-        if process.poll() is not None:
-            break
-        time.sleep(0.02)
+    while time.monotonic() < deadline and process.poll() is None:
+        record = Record.of(checkout)
+        if record and record.pid == process.pid:
+            return Client(checkout, record)
+        time.sleep(_POLL_SECONDS)
     log = checkout.logs / "daemon.log"
     ended = process.poll()
     what = f"did not answer in {_START_SECONDS:.0f} s" if ended is None else f"ended at once with status {ended}"

@@ -13,16 +13,9 @@ import signal
 import sys
 from pathlib import Path
 
-from aiohttp import web
-
 from quintet.checkout import Checkout
 from quintet.errors import Exit, QuintetError
 from quintet.files import locked
-from quintet.sandbox.control import Control
-from quintet.sandbox.fingerprint import fingerprint
-from quintet.sandbox.live import LiveSandbox
-from quintet.sandbox.ports import HOST, remembered
-from quintet.sandbox.record import Record
 
 _log = logging.getLogger("quintet")
 _HANG_UP_SECONDS = 1.0
@@ -49,6 +42,15 @@ def main(arguments: list[str]) -> int:
 
 
 async def _serve(checkout: Checkout) -> None:
+    # Here: the lock is taken before half a second of imports, so that nobody misses a daemon that is starting.
+    from aiohttp import web  # noqa: PLC0415
+
+    from quintet.sandbox.control import Control  # noqa: PLC0415
+    from quintet.sandbox.fingerprint import fingerprint  # noqa: PLC0415
+    from quintet.sandbox.live import LiveSandbox  # noqa: PLC0415
+    from quintet.sandbox.ports import HOST, remembered  # noqa: PLC0415
+    from quintet.sandbox.record import Record  # noqa: PLC0415
+
     ports = remembered(checkout)
     if ports is None:
         raise QuintetError(f"{checkout.settings} names no ports; `quintet up` writes it.", exit_code=Exit.USAGE)

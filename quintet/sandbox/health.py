@@ -10,8 +10,10 @@ import aiohttp
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 """What an HTTP API waits for its function."""
 
+_PATH = "/health"
+"""Where every service says that it lives."""
+
 _AT_MOST_SECONDS = 0.25
-_SERVER_ERROR = 500
 
 
 class Health:
@@ -48,11 +50,11 @@ class Health:
 
 
 async def _state(url: str) -> dict[str, str]:
-    """Healthy is what answers anything but a server error: which paths a service has is its own affair."""
+    address = url.rstrip("/") + _PATH
     try:
-        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, session.get(url) as answer:
-            if answer.status < _SERVER_ERROR:
+        async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, session.get(address) as answer:
+            if answer.ok:
                 return {"state": "healthy"}
-            return {"state": "unhealthy", "reason": f"GET {url} answers HTTP {answer.status}"}
+            return {"state": "unhealthy", "reason": f"GET {address} answers HTTP {answer.status}"}
     except (aiohttp.ClientError, TimeoutError) as error:
-        return {"state": "unhealthy", "reason": f"GET {url}: {error or type(error).__name__}"}
+        return {"state": "unhealthy", "reason": f"GET {address}: {str(error) or type(error).__name__}"}
