@@ -38,7 +38,7 @@ def decode(properties: struct_pb2.Struct, folder: Path) -> Decoded:
         SandboxError: An asset's file does not exist.
     """
     values, secrets = {}, set()
-    for key, value in properties.fields.items():
+    for key, value in sorted(properties.fields.items()):  # a protobuf map has no order of its own
         decoder = _Decoder(folder)
         values[key] = decoder.value(value)
         if decoder.found_secret:
@@ -87,5 +87,5 @@ class _Decoder:
             return self.value(fields["value"]) if "value" in fields else UNKNOWN
         if signature == _REFERENCE:
             return (fields["id"].string_value or UNKNOWN) if "id" in fields else fields["urn"].string_value
-        plain = {key: self.value(item) for key, item in fields.items()}
+        plain = {key: self.value(item) for key, item in sorted(fields.items())}
         return with_hash(plain, self.folder) if signature in {ASSET, ARCHIVE} else plain

@@ -290,3 +290,16 @@ def test_a_state_survives_being_loaded_and_saved(bench: Bench) -> None:
 
     assert State.load(bench.state_path).resources == bench.state.resources
     assert bench.state.resources != {}
+
+
+def test_a_replacement_that_failed_after_its_deletion_is_created_by_the_next_run(bench: Bench) -> None:
+    bench.up('aws.sns.Topic("news", name="fixed")')
+    bench.cloud.failing = fails_on("create", "fixed")
+    with pytest.raises(ResourceFailedError):
+        bench.up('aws.sns.Topic("news", name="fixed", fifo_topic=True)')
+    bench.cloud.failing = lambda _verb, _properties: None
+
+    outcome = bench.up()
+
+    assert outcome.counts == {"create": 1}
+    assert bench.cloud.names() == {"fixed"}
