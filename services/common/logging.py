@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import sys
 import traceback
+from functools import cache
 from types import TracebackType
 from typing import TypeAlias
 
@@ -28,6 +30,15 @@ class TextFreeFormatter(LambdaPowertoolsFormatter):
         return " > ".join([*frames, said])
 
 
+class StandardOutput(logging.Handler):
+    """Writes to what standard output is at that moment: awslambdaric exchanges it, and so do tests."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One write a line, so that lines of two threads never mix; none waits in a buffer while Lambda freezes."""
+        sys.stdout.write(self.format(record) + "\n")
+        sys.stdout.flush()
+
+
 def service_logger(service: str, level: str) -> Logger:
     """The service's logger: one JSON object a line on standard output.
 
@@ -36,9 +47,17 @@ def service_logger(service: str, level: str) -> Logger:
         level: DEBUG, INFO, WARNING or ERROR; for our own lines only. Libraries never log below WARNING: at DEBUG
             they write requests and answers.
     """
+    logger = _logger(service)
+    logger.setLevel(level)
+    return logger
+
+
+@cache
+def _logger(service: str) -> Logger:
+    # Loggers are one a name for the whole process; powertools sets up only the first.
     logging.getLogger("mangum").setLevel(logging.WARNING)
     formatter = TextFreeFormatter(use_rfc3339=True, utc=True, serialize_stacktrace=False)
-    logger = Logger(service=service, level=level, logger_formatter=formatter)
+    logger = Logger(service=service, logger_formatter=formatter, logger_handler=StandardOutput())
     # Lambda's own handler, at the root, would write every line again, in its format and with exceptions in full.
     logging.getLogger(service).propagate = False
     return logger

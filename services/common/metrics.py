@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from typing import TextIO
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
@@ -15,10 +14,9 @@ NAMESPACE = "Quintet"
 class ServiceMetrics:
     """The metrics of one service in one environment, with the dimensions `service` and `environment`."""
 
-    def __init__(self, service: str, environment: str, *, stream: TextIO | None = None) -> None:
+    def __init__(self, service: str, environment: str) -> None:
         self._service = service
         self._environment = environment
-        self._stream = stream
 
     def emit(self, counts: Mapping[str, int], *, latency_ms: float | None = None) -> None:
         """Writes one line with these counts, and `Latency` in milliseconds where given. Callable from any thread."""
@@ -30,5 +28,6 @@ class ServiceMetrics:
         if latency_ms is not None:
             metrics.add_metric(name="Latency", unit=MetricUnit.Milliseconds, value=latency_ms)
         line = json.dumps(metrics.serialize_metric_set(), separators=(",", ":"))
-        # One write: lines of two threads never mix.
-        (self._stream or sys.stdout).write(line + "\n")
+        # One write, so that lines of two threads never mix; none waits in a buffer while Lambda freezes.
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import socket
 import tempfile
@@ -104,15 +103,6 @@ def closed_aws(monkeypatch, tmp_path) -> None:
     use_aws(monkeypatch, f"http://127.0.0.1:{free_port()}")
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
-
-
-@pytest.fixture(autouse=True)
-def fresh_loggers() -> Iterator[None]:
-    """A logger keeps the standard output that it was made with: the next test gets another."""
-    yield
-    known = logging.Logger.manager.loggerDict
-    for name in [name for name, logger in known.items() if getattr(logger, "init", False)]:
-        del known[name]
 
 
 def use_aws(monkeypatch, url: str, *, key: str = ROOT_KEY, secret: str = ROOT_KEY, token: str = "") -> None:
