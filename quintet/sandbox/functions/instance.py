@@ -137,6 +137,8 @@ class Instance:
         self._finish(answers.timed_out(seconds, self._request_id))
 
     def _watch_memory(self) -> None:
+        # A limit of address space (RLIMIT_AS) would refuse what onnxruntime reserves and never uses; Lambda counts
+        # resident memory, and so does this watch. What grows and is given back between two looks is found in _accept.
         if self._group is None:
             return
         if self._group.memory_mb() > self.spec.memory_mb:

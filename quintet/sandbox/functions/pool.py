@@ -26,7 +26,7 @@ class Limits:
     Attributes:
         concurrency: most instances at a time. An account on AWS has 1000; a laptop has a few.
         queue_seconds: how long a call beyond that waits, where Lambda would start another or throttle at once.
-        idle_seconds: how long an instance beyond the first stays idle.
+        idle_seconds: how long an instance stays idle; the last one of the newest version stays for good.
     """
 
     concurrency: int = 4
@@ -73,11 +73,11 @@ class Pool:
             async with self._freed:
                 self._freed.notify_all()
 
-    async def reap(self) -> None:
-        """Ends instances that died, that have been idle for long, or whose credentials run out."""
+    async def reap(self, *, keep: int) -> None:
+        """Ends instances that died, whose credentials run out, or, but for `keep` of them, that were idle for long."""
         idle = [instance for instance in self.instances if instance.state == "idle"]
         longest = time.monotonic() - self._limits.idle_seconds
-        spare = sorted(idle, key=lambda instance: instance.idle_since)[:-1]
+        spare = sorted(idle, key=lambda instance: instance.idle_since, reverse=True)[keep:]
         ended = [i for i in idle if not self._usable(i)] + [i for i in spare if i.idle_since < longest]
         await asyncio.gather(*(self._drop(instance) for instance in dict.fromkeys(ended)))
 

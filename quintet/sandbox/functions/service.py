@@ -6,11 +6,13 @@ import shutil
 import subprocess
 import sys
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from quintet.errors import Exit, QuintetError
 from quintet.sandbox.functions import watchdog
 from quintet.sandbox.functions.answers import Invocation
 from quintet.sandbox.functions.cloudwatch import LogGroupWriter
@@ -67,7 +69,7 @@ class Functions:
         self._front = Front(self._invoke)
         self._pools: dict[str, Pool] = {}
         self._leaving: set[asyncio.Task[None]] = set()
-        self._journals: dict[str, Journal] = {}
+        self._journals: dict[tuple[str, str], Journal] = {}
         self._background: list[asyncio.Task[None]] = []
         self._describing = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop
@@ -87,11 +89,17 @@ class Functions:
     @property
     def lost_log_lines(self) -> dict[str, int]:
         """Lines so far that did not reach their log group, by function."""
-        writers = {name: journal.writer for name, journal in self._journals.items()}
-        return {name: writer.lost for name, writer in writers.items() if writer and writer.lost}
+        lost: Counter[str] = Counter()
+        for (name, _), journal in self._journals.items():
+            lost[name] += journal.writer.lost if journal.writer else 0
+        return dict(+lost)
 
     async def start(self, port: int = 0) -> None:
-        """Listens on a port of 127.0.0.1; 0 takes a free one."""
+        """Listens on a port of 127.0.0.1; 0 takes a free one.
+
+        Raises:
+            QuintetError: the port is in use.
+        """
         self._loop = asyncio.get_running_loop()
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir(parents=True)
@@ -101,7 +109,11 @@ class Functions:
         )
         self._watchdog = self._start_watchdog()
         self._background.append(asyncio.create_task(self._reap()))
-        await self._front.start(port)
+        try:
+            await self._front.start(port)
+        except OSError as error:
+            await self.stop()
+            raise _cannot_listen(port, error) from error
 
     async def stop(self) -> None:
         """Ends every instance, sends the last lines, and leaves no process."""
@@ -175,7 +187,8 @@ class Functions:
         )
 
     def _journal(self, spec: FunctionSpec) -> Journal:
-        if journal := self._journals.get(spec.name):
+        key = spec.name, spec.log_group
+        if journal := self._journals.get(key):
             return journal
         journal = Journal(spec.name, LogFile(self._logs / f"{spec.name}.log"), self._on_log)
         journal.writer = LogGroupWriter(
@@ -186,7 +199,7 @@ class Functions:
             on_loss=lambda message: self._tell(journal, message),
         )
         self._background.append(asyncio.create_task(journal.writer.run()))
-        self._journals[spec.name] = journal
+        self._journals[key] = journal
         return journal
 
     def _tell(self, journal: Journal, message: str) -> None:
@@ -204,4 +217,14 @@ class Functions:
     async def _reap(self) -> None:
         while True:
             await asyncio.sleep(_REAP_SECONDS)
-            await asyncio.gather(*(pool.reap() for pool in list(self._pools.values())))
+            newest = {pool.spec.name: pool for pool in self._pools.values()}
+            kept = [(pool, int(newest[pool.spec.name] is pool)) for pool in self._pools.values()]
+            await asyncio.gather(*(pool.reap(keep=keep) for pool, keep in kept))
+
+
+def _cannot_listen(port: int, error: OSError) -> QuintetError:
+    return QuintetError(
+        f"The functions of the sandbox cannot listen on port {port}: {error.strerror or error}.",
+        advice="Stop what uses that port, or remove the sandbox's folder of state to have another one chosen.",
+        exit_code=Exit.PORT_IN_USE,
+    )

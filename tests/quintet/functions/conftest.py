@@ -69,7 +69,11 @@ class LogsStandIn:
         return web.json_response({})
 
     def _PutLogEvents(self, body: dict[str, Any]) -> web.Response:  # noqa: N802  the name of the operation
-        self.streams[body["logStreamName"]] += body["logEvents"]
+        events = body["logEvents"]
+        size = sum(len(event["message"].encode()) + 26 for event in events)
+        if len(events) > 10_000 or size > 1024 * 1024 or events != sorted(events, key=lambda event: event["timestamp"]):
+            return self._error("InvalidParameterException", "too many events, too large, or not in order")
+        self.streams[body["logStreamName"]] += events
         return web.json_response({})
 
     @staticmethod
@@ -157,7 +161,7 @@ StartSandbox = Callable[..., Any]
 @pytest.fixture
 async def logs() -> AsyncIterator[LogsStandIn]:
     stand_in = LogsStandIn()
-    application = web.Application()
+    application = web.Application(client_max_size=0)
     application.router.add_post("/", stand_in.handle)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()

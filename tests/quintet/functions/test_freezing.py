@@ -1,7 +1,6 @@
 """An instance runs only while it has an invocation, and as long as its extensions work on one."""
 
 import asyncio
-import time
 
 # An internal extension, as a service writes one: a thread that asks for events and works after each.
 EXTENSION = """
@@ -108,7 +107,7 @@ async def test_an_extension_finishes_its_work_before_the_freeze_and_does_not_del
         EXTENSION
         + """
     _, headers, registered = register()
-    threading.Thread(target=work, args=(headers["Lambda-Extension-Identifier"], 0.5), daemon=True).start()
+    threading.Thread(target=work, args=(headers["Lambda-Extension-Identifier"], 1), daemon=True).start()
     def handler(event, context):
         return registered
 """,
@@ -117,14 +116,11 @@ async def test_an_extension_finishes_its_work_before_the_freeze_and_does_not_del
     await sandbox.invoke(arn, X_Amzn_Lambda_Request_Id="r-0")
     await frozen(sandbox, eventually)
 
-    began = time.perf_counter()
     reply = await sandbox.invoke(arn, X_Amzn_Lambda_Request_Id="r-1")
-    took = time.perf_counter() - began
     written_at_the_answer = (tmp_path / "r-1").exists()
     await frozen(sandbox, eventually)
 
     assert reply.body == {"functionName": "echo", "functionVersion": "1", "handler": "app.handler"}
-    assert took < 0.3
     assert not written_at_the_answer
     event = (tmp_path / "r-1").read_text()
     assert '"eventType": "INVOKE"' in event

@@ -75,6 +75,17 @@ async def test_instances_beyond_one_end_when_idle_and_the_last_one_stays(start_s
     assert [pid for pid in answers if alive(pid)] == sandbox.pids
 
 
+async def test_an_old_version_keeps_no_instance(start_sandbox, monkeypatch, eventually):
+    monkeypatch.setattr(service, "_REAP_SECONDS", 0.1)
+    sandbox = await start_sandbox(idle_seconds=0.3)
+    await sandbox.invoke(sandbox.deploy(PID, version="1"))
+    await sandbox.invoke(sandbox.deploy(PID, version="2"))
+
+    await eventually(lambda: len(sandbox.pids) == 1)
+
+    assert [i.version for i in sandbox.functions.snapshot()] == ["2"]
+
+
 async def test_an_instance_that_died_while_idle_is_replaced(sandbox, alive, eventually):
     arn = sandbox.deploy("import os\ndef handler(event, context): return os.getpid()")
     first = await sandbox.invoke(arn)

@@ -9,6 +9,9 @@ import textwrap
 
 import pytest
 
+from quintet.errors import Exit, QuintetError
+from quintet.sandbox.functions import Functions
+
 # Starts a child that leaves the session, which killing the group alone would miss.
 FAMILY = """
     import os, subprocess
@@ -77,6 +80,25 @@ async def test_stopping_leaves_no_process_no_port_and_no_scratch(start_sandbox, 
     assert list((tmp_path / "scratch").iterdir()) == []
     with pytest.raises(Exception, match="connection"):
         await sandbox.invoke(sandbox.deploy(FAMILY))
+
+
+async def test_a_port_that_is_taken_is_said_and_leaves_nothing(start_sandbox, alive, tmp_path):
+    first = await start_sandbox()
+    taken = int(first.functions.url.rpartition(":")[2])
+    second = Functions(
+        describe=first.describe,
+        credentials=first.credentials,
+        endpoint_url="http://127.0.0.1:9",
+        scratch=tmp_path / "second",
+        logs=tmp_path / "logs",
+    )
+
+    with pytest.raises(QuintetError, match=f"port {taken}") as raised:
+        await second.start(taken)
+
+    assert raised.value.exit_code is Exit.PORT_IN_USE
+    assert not alive(second._watchdog.pid)
+    assert list((tmp_path / "second").iterdir()) == []
 
 
 async def test_stopping_ends_a_call_under_way_and_says_so(start_sandbox, eventually):

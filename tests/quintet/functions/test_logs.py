@@ -5,7 +5,9 @@ import re
 import time
 
 import pytest
+from botocore.exceptions import ClientError
 
+from quintet.sandbox.functions import cloudwatch
 from quintet.sandbox.functions.metrics import EmbeddedMetrics, MalformedMetricsError, embedded_metrics
 
 CHATTY = """
@@ -177,6 +179,43 @@ async def test_metrics_in_the_log_are_put_and_malformed_ones_are_counted(sandbox
         {"Name": "environment", "Value": "dev"},
     ]
     assert sandbox.functions.malformed_metrics == 1
+
+
+async def test_metrics_that_cannot_be_put_are_told_once_and_lose_no_line(sandbox, logs, eventually, monkeypatch):
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": "InternalFailure", "Message": "no"}}, "PutMetricData")
+
+    monkeypatch.setattr(sandbox.metrics, "put_metric_data", refuse)
+    arn = sandbox.deploy("import json\ndef handler(event, context): print(json.dumps(event))")
+
+    await sandbox.invoke(arn, metrics_line())
+    await eventually(lambda: any("metrics in the log do not reach CloudWatch" in line for line in sandbox.log()))
+
+    assert any("Latency" in message for message in logs.messages)
+    assert sandbox.functions.lost_log_lines == {}
+
+
+def test_what_waits_is_bounded_and_what_is_dropped_is_counted(monkeypatch):
+    monkeypatch.setattr(cloudwatch, "_WAITING_EVENTS", 2)
+    writer = cloudwatch.LogGroupWriter(
+        "group", region="eu-central-1", endpoint_url="", metrics=EmbeddedMetrics(None), on_loss=print
+    )
+
+    for number in range(5):
+        writer.add(cloudwatch.LogEvent("stream", number, "line"))
+
+    assert writer.lost == 3
+
+
+async def test_many_lines_reach_the_log_group_in_order(sandbox, logs, eventually):
+    arn = sandbox.deploy("def handler(event, context): [print(n, 'x' * 200) for n in range(12_000)]")
+
+    await sandbox.invoke(arn)
+    await eventually(lambda: any(line.startswith("REPORT") for line in logs.messages))
+
+    numbers = [int(line.split()[0]) for line in logs.messages if "xxx" in line]
+    assert numbers == list(range(12_000))
+    assert len([call for call in logs.calls if call[0] == "PutLogEvents"]) > 2
 
 
 async def test_lines_that_do_not_reach_the_log_group_are_no_metrics(sandbox, logs, eventually):
