@@ -333,3 +333,12 @@ def test_old_style_transformations_change_what_is_declared(bench: Bench) -> None
 
     (thing,) = bench.cloud.things.values()
     assert thing["displayName"] == "tagged"
+
+
+def test_the_preview_of_an_unchanged_stack_knows_every_output(bench: Bench) -> None:
+    first = bench.up(ONE_TOPIC)
+
+    outcome = bench.preview()
+
+    assert outcome.counts == {"same": 1}
+    assert outcome.outputs == first.outputs
