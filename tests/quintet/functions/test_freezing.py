@@ -199,6 +199,23 @@ async def test_an_internal_extension_may_not_ask_for_shutdown_nor_register_late_
     ]
 
 
+async def test_an_extension_that_asks_for_it_is_told_the_account(sandbox, tmp_path):
+    arn = sandbox.deploy(
+        EXTENSION
+        + """
+    _, headers, told = ask("/register", b"{}", Lambda_Extension_Name="a", Lambda_Extension_Accept_Feature="accountId")
+    threading.Thread(target=work, args=(headers["Lambda-Extension-Identifier"], 0), daemon=True).start()
+    def handler(event, context):
+        return told["accountId"]
+""",
+        environment=folder(tmp_path),
+    )
+
+    reply = await sandbox.invoke(arn)
+
+    assert reply.body == "123456789012"
+
+
 async def test_an_eleventh_extension_is_refused(sandbox, tmp_path):
     arn = sandbox.deploy(
         EXTENSION

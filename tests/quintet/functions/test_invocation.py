@@ -1,6 +1,7 @@
 """What a caller gets from a function that works, and from one that does not."""
 
 import pytest
+from botocore.exceptions import ClientError
 
 from quintet.sandbox.functions import instance
 from quintet.sandbox.functions.answers import REQUEST_LIMIT_BYTES, RESPONSE_LIMIT_BYTES
@@ -219,6 +220,21 @@ async def test_an_unknown_function_is_not_found(sandbox):
 
     assert (reply.status, reply.headers["X-Amzn-ErrorType"]) == (404, "ResourceNotFoundException")
     assert "nothing:1" in reply.body["Message"]
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "words"), [("ResourceNotFoundException", 404, "Function not found"), ("Throttling", 500, "Slow")]
+)
+async def test_what_the_emulator_says_of_a_function_decides_the_refusal(sandbox, monkeypatch, code, status, words):
+    def refuse(arn):
+        raise ClientError({"Error": {"Code": code, "Message": "Slow down"}}, "GetFunction")
+
+    monkeypatch.setattr(sandbox.functions, "_describe", refuse)
+
+    reply = await sandbox.invoke("arn:aws:lambda:eu-central-1:123456789012:function:some:1")
+
+    assert reply.status == status
+    assert words in reply.body["Message"]
 
 
 async def test_a_call_that_names_no_function_is_refused(sandbox):

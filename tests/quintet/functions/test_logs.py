@@ -59,6 +59,18 @@ async def test_lines_are_in_order_between_start_and_report(sandbox, eventually):
     )
 
 
+async def test_every_line_is_told_to_who_listens(sandbox, logs, eventually, monkeypatch):
+    told = []
+    monkeypatch.setattr(sandbox.functions, "_on_log", lambda *line: told.append(line))
+    logs.denied = True
+
+    await sandbox.invoke(sandbox.deploy(CHATTY))
+    await eventually(lambda: any(instance == "sandbox" for _, instance, _ in told))
+
+    assert {function for function, _, _ in told} == {"echo"}
+    assert "to stdout" in [line for _, _, line in told]
+
+
 async def test_a_warm_call_reports_no_init(sandbox, eventually):
     arn = sandbox.deploy(CHATTY)
     await sandbox.invoke(arn)
