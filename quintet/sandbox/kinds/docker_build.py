@@ -30,6 +30,7 @@ class Image(Kind):
         "ignoreSecretsInDiffCalculation": "the sandbox has no build secrets",
         "labels": "a process of this machine has none",
         "load": "there is no Docker to load it into",
+        "network": "nothing is executed, so nothing is fetched",
         "noCache": "nothing is executed, so nothing is cached",
         "platforms": "a process of this machine has this machine's platform",
         "pull": "base images are not read",
