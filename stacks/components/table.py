@@ -126,9 +126,13 @@ class Table(pulumi.ComponentResource):
 
 
 def _index(name: str, index: TableIndex) -> aws.dynamodb.TableGlobalSecondaryIndexArgsDict:
-    schema: list[aws.dynamodb.TableGlobalSecondaryIndexKeySchemaArgsDict] = [
-        {"attribute_name": index.partition_key, "key_type": "HASH"}
-    ]
+    # `key_schemas`, which is to replace the two keys, shows a change at every update, and the removal of one index
+    # would make all others anew (hashicorp/terraform-provider-aws#46513, #46602).
+    declared: aws.dynamodb.TableGlobalSecondaryIndexArgsDict = {
+        "name": name,
+        "hash_key": index.partition_key,
+        "projection_type": "ALL",
+    }
     if index.sort_key:
-        schema.append({"attribute_name": index.sort_key, "key_type": "RANGE"})
-    return {"name": name, "key_schemas": schema, "projection_type": "ALL"}
+        declared["range_key"] = index.sort_key
+    return declared

@@ -62,9 +62,10 @@ def test_an_index_holds_whole_items(declare: Declare) -> None:
     assert by_day == {
         "name": "by-day",
         "projectionType": "ALL",
-        "keySchemas": [{"attributeName": "day", "keyType": "HASH"}, {"attributeName": "at", "keyType": "RANGE"}],
+        "hashKey": "day",
+        "rangeKey": "at",
     }
-    assert by_tenant["keySchemas"] == [{"attributeName": "tenant", "keyType": "HASH"}]
+    assert by_tenant == {"name": "by-tenant", "projectionType": "ALL", "hashKey": "tenant"}
 
 
 def test_items_expire_by_their_ttl_attribute(declare: Declare) -> None:
