@@ -1,0 +1,1 @@
+"""Builds the starter models: text from templates, tokenizer, small transformer, int8 ONNX, manifest, card."""

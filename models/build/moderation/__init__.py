@@ -1,0 +1,1 @@
+"""The moderation model: its sentences, its augmentation, and the slices it is judged by."""

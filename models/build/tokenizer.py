@@ -1,0 +1,64 @@
+"""The tokenizer: undoes common disguises of words, then splits them into learned pieces (BPE)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tokenizers import Regex, Tokenizer, normalizers, pre_tokenizers, processors
+from tokenizers.models import BPE
+from tokenizers.trainers import BpeTrainer
+
+PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+HOMOGLYPHS = dict(zip("аеорсхуіѕԁјһкмтнвԛԝɡοαερνικτυ", "aeopcxyisdjhkmthbqwgoaepviktu", strict=True))
+"""Cyrillic and Greek letters that look like Latin ones, in lower case. NFKC already folds full-width and styled ones."""
+LEET = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", r"\$": "s", "!": "i", r"\|": "l", "€": "e"}
+INVISIBLE = "[\u00ad\u200b-\u200f\u2060-\u2064\ufe0f\ufeff]"
+
+
+def normalizer() -> normalizers.Sequence:
+    """What makes `Ｉdiоt`, `id1ot`, `i d i o t`, `i.d.i.o.t` and `iiidiot` the same word.
+
+    A digit counts as a letter only between letters, so that numbers stay numbers. Two of a repeated consonant stay,
+    as English doubles them; a, i and u never double.
+    """
+    steps: list[normalizers.Normalizer] = [
+        normalizers.NFKD(),
+        normalizers.StripAccents(),
+        normalizers.Replace(Regex(INVISIBLE), ""),
+        normalizers.Lowercase(),
+        normalizers.Replace(Regex("[\u2018\u2019\u00b4`]"), "'"),
+        normalizers.Replace(Regex("[\u201c\u201d\u00ab\u00bb]"), '"'),
+    ]
+    for letter, latin in HOMOGLYPHS.items():
+        steps.append(normalizers.Replace(letter, latin))
+    for sign, letter in LEET.items():
+        steps.append(normalizers.Replace(Regex(f"(?<=[a-z]|[a-z]{sign}){sign}(?={sign}?[a-z])"), letter))
+    steps.append(normalizers.Replace(Regex(r"(?<![a-z0-9])\$(?=[a-z])"), "s"))
+    steps.append(normalizers.Replace(Regex(r"(?<![a-z0-9])@(?=ss)"), "a"))
+    for letter in "abcdefghijklmnopqrstuvwxyz":
+        steps.append(normalizers.Replace(Regex(letter + "{3,}"), letter if letter in "aiu" else letter * 2))
+    steps.append(normalizers.Replace(Regex(r"(?<=\b[a-z])[ ._\-]{1,2}(?=[a-z]\b)"), ""))
+    for sign in ("!", r"\?", r"\*"):
+        steps.append(normalizers.Replace(Regex(sign + "{2,}"), sign[-1]))
+    return normalizers.Sequence(steps)
+
+
+def train(texts: Iterable[str], *, vocabulary: int) -> Tokenizer:
+    """Learns the pieces from texts; the padding token is 0, as the serving side pads with zeros."""
+    tokenizer = Tokenizer(BPE(unk_token=UNKNOWN, continuing_subword_prefix="##"))
+    tokenizer.normalizer = normalizer()
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = BpeTrainer(
+        vocab_size=vocabulary,
+        min_frequency=4,
+        special_tokens=[PAD, UNKNOWN, START, END],
+        limit_alphabet=90,
+        continuing_subword_prefix="##",
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    start, end = tokenizer.token_to_id(START), tokenizer.token_to_id(END)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{START} $A {END}", special_tokens=[(START, start), (END, end)]
+    )
+    return tokenizer
