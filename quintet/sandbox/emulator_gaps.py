@@ -1,29 +1,23 @@
 """What ministack lacks or does otherwise than AWS, closed from outside: one small function for each gap.
 
 Each says the version it was seen in. They replace private functions of ministack, so its version is pinned; when one
-of those is gone the process ends at once with a message that says so. All run inside the emulator's process.
+of those is gone the process ends at once with a message that says so. All run inside the emulator's process. The gaps
+of HTTP APIs are in `emulator_http_api`.
 """
 
-import contextvars
 import importlib
 import importlib.metadata
-import json
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from quintet.sandbox.lambda_forwarding import Forwarder
+from quintet.sandbox.lambda_forwarding import Forwarder, version_arn
 
 SEEN_WITH = "1.5.33"
 """The version of ministack that the workarounds were written against and are tested with."""
 
-HTTP_API_BODY_LIMIT = 10 * 1024 * 1024
-"""Bytes of a request that an HTTP API accepts (AWS quotas of HTTP APIs: payload size, 10 MB)."""
-
-Answer = tuple[int, dict[str, Any], bytes]
 Record = Callable[[str, str, str], None]
 """Notes a refused call: principal, action, resource."""
-
-_in_http_api: contextvars.ContextVar[bool] = contextvars.ContextVar("in_http_api", default=False)
 
 
 def found(module: str, name: str, *, needed: str) -> Any:  # noqa: ANN401  ministack carries no types
@@ -59,13 +53,16 @@ def invoke_image_functions_at_the_front(url: str) -> None:
     The sandbox has no Docker, and a function's environment must hold what the program declares and nothing else.
     """
     needed = "functions of package type Image run as processes of the sandbox"
-    forwarder = Forwarder(url)
+    forwarder, measure = Forwarder(url), _function_metrics(needed)
 
     def front_of(config: dict[str, Any]) -> str | None:
         return forwarder.url if config.get("PackageType") == "Image" else None
 
     def execute(func: dict[str, Any], event: Any, _url: str, request_id: str) -> dict[str, Any]:  # noqa: ANN401  any JSON
-        return forwarder.invoke(func.get("config") or func, event, request_id)
+        config, started = func.get("config") or func, time.monotonic()
+        result = forwarder.invoke(config, event, request_id)
+        measure(config, result, (time.monotonic() - started) * 1000)
+        return result
 
     replace("services.lambda_svc", "_proxy_url_for", lambda _: front_of, needed=needed)
     replace("services.lambda_svc", "_execute_function_proxy", lambda _: execute, needed=needed)
@@ -85,114 +82,58 @@ def reserve_concurrency_for_versions_too() -> None:
     replace("services.lambda_svc", "_reserved_concurrency", build, needed=needed)
 
 
-def ask_the_function_policy_in_http_apis(record: Record) -> None:
-    """1.5.33 lets an HTTP API invoke any function, and takes a request of any size.
+def leave_logs_and_metrics_of_image_functions_alone() -> None:
+    """1.5.33 writes START and REPORT lines of its own, whatever the role may do, and counts direct calls only.
 
-    AWS asks the function's policy for the route's ARN and answers 500 where it does not allow the call; it answers
-    413 to a request above 10 MB.
+    For functions of package type Image the front writes the logs under the function's role, and
+    `invoke_image_functions_at_the_front` measures every call. What never reaches a function, a call above its reserved
+    concurrency, stays ministack's to count.
     """
-    needed = "a missing aws:lambda:Permission must show as it does on AWS"
-    denied_function = _denied_function(needed)
+    needed = "logs and metrics of image functions are written once, and as on AWS"
+    functions = found("services.lambda_svc", "_functions", needed=needed)
 
-    def build(original: Callable[..., Awaitable[Answer]]) -> Callable[..., Awaitable[Answer]]:
-        async def invoke(  # noqa: PLR0917  ministack's signature
-            integration: dict[str, Any],
-            api_id: str,
-            stage: str,
-            path: str,
-            method: str,
-            headers: dict[str, str],
-            body: bytes,
-            query: dict[str, Any],
-            route_key: str = "$default",
-            *rest: Any,  # noqa: ANN401  handed on
-            **options: Any,  # noqa: ANN401  handed on
-        ) -> Answer:
-            if len(body or b"") > HTTP_API_BODY_LIMIT:
-                return _message(413, "Request Entity Too Large")
-            if function := denied_function(integration, api_id, stage, method, route_key):
-                record("apigateway.amazonaws.com", "lambda:InvokeFunction", function)
-                return _message(500, "Internal Server Error")
-            token = _in_http_api.set(True)
-            try:
-                return await original(
-                    integration, api_id, stage, path, method, headers, body, query, route_key, *rest, **options
-                )
-            finally:
-                _in_http_api.reset(token)
+    def is_image(function: Mapping[str, Any] | None) -> bool:
+        return ((function or {}).get("config") or function or {}).get("PackageType") == "Image"
 
-        return invoke
+    def without_images(original: Callable[..., None]) -> Callable[..., None]:
+        def emit(func: dict[str, Any], *arguments: Any, **options: Any) -> None:  # noqa: ANN401  handed on
+            if not is_image(func):
+                original(func, *arguments, **options)
 
-    replace("services.apigateway", "_invoke_lambda_proxy", build, needed=needed)
+        return emit
+
+    def only_refused(original: Callable[..., None]) -> Callable[..., None]:
+        def emit(function_name: str, duration_ms: float, error: bool, throttle: bool) -> None:
+            if not is_image(functions.get(function_name)) or (throttle and not duration_ms):
+                original(function_name, duration_ms, error, throttle)
+
+        return emit
+
+    replace("services.lambda_svc", "_emit_lambda_logs", without_images, needed=needed)
+    replace("services.lambda_svc", "_emit_lambda_metrics", only_refused, needed=needed)
 
 
-def _denied_function(needed: str) -> Callable[[dict[str, Any], str, str, str, str], str | None]:
-    """A function that gives the ARN of an integration's function when its policy does not let this route call it."""
-    evaluate = found("core.iam_evaluator", "evaluate_resource_policy", needed=needed)
-    context_class = found("core.iam_evaluator", "EvalContext", needed=needed)
-    function_in = found("services.apigateway", "_extract_lambda_ref_from_integration_uri", needed=needed)
-    policy_of = found("services.lambda_svc", "function_policy_for_arn", needed=needed)
-    account_id = found("core.responses", "get_account_id", needed=needed)
-    region = found("core.responses", "get_region", needed=needed)
+def _function_metrics(needed: str) -> Callable[[dict[str, Any], dict[str, Any], float], None]:
+    """A function that counts one call under the function, and under the alias or version that was called."""
+    record = found("services.cloudwatch", "record_metric", needed=needed)
 
-    def denied(integration: dict[str, Any], api_id: str, stage: str, method: str, route_key: str) -> str | None:
-        function = str(function_in(integration.get("integrationUri", "")))
-        if (policy := policy_of(function)) is None:
-            return None  # no such function: ministack's own answer says so
-        route = route_key if route_key == "$default" else f"{method}{route_key.partition(' ')[2]}"
-        source = f"arn:aws:execute-api:{region()}:{account_id()}:{api_id}/{stage}/{route}"
-        context = context_class(
-            principal_arn="",
-            principal_type="Service",
-            principal_account="",
-            action="lambda:InvokeFunction",
-            resource_arn=function,
-            region=region(),
-            service_context={"aws:sourcearn": source, "aws:sourceaccount": account_id()},
+    def measure(config: dict[str, Any], result: dict[str, Any], milliseconds: float) -> None:
+        name, invoked = str(config.get("FunctionName")), str(config.get("FunctionArn"))
+        qualifier = invoked.removeprefix(version_arn(invoked, "")).lstrip(":")
+        throttled = bool(result.get("throttle"))
+        values = (
+            {"Throttles": (1, "Count")}
+            if throttled
+            else {
+                "Invocations": (1, "Count"),
+                "Errors": (int(bool(result.get("error"))), "Count"),
+                "Duration": (milliseconds, "Milliseconds"),
+                "Throttles": (0, "Count"),
+            }
         )
-        allowed = evaluate(policy[0], context, service="apigateway.amazonaws.com").decision == "Allow"
-        return None if allowed else function
+        for dimensions in ({"FunctionName": name}, {"FunctionName": name, "Resource": f"{name}:{qualifier}"}):
+            if qualifier or len(dimensions) == 1:
+                for metric, (value, unit) in values.items():
+                    record("AWS/Lambda", metric, value, unit, dimensions)
 
-    return denied
-
-
-def answer_failed_functions_as_http_apis_do() -> None:
-    """1.5.33 shows a failed function's error to the caller of an HTTP API, with 502, and a throttled one's with 429.
-
-    An HTTP API answers 500 and 503 and tells nothing of the function.
-    """
-
-    def build(original: Callable[..., Any]) -> Callable[..., Any]:
-        def convert(result: dict[str, Any]) -> Any:  # noqa: ANN401  handed on
-            if not (_in_http_api.get() and result.get("error")):
-                return original(result)
-            throttled = bool(result.get("throttle"))
-            status, _, body = _message(*((503, "Service Unavailable") if throttled else (500, "Internal Server Error")))
-            return {"statusCode": status, "body": body.decode()}, None
-
-        return convert
-
-    name = "lambda_execute_result_to_api_proxy_response"
-    replace("services.lambda_svc", name, build, needed="errors of functions must not reach the public")
-
-
-def serve_no_stage_that_was_not_made() -> None:
-    """1.5.33 serves the stage `$default` of an HTTP API that has no stage; AWS answers 404."""
-    needed = "a program without a stage has no address"
-    stages_of = found("services.apigateway", "_stages", needed=needed)
-
-    def build(original: Callable[..., Awaitable[Answer]]) -> Callable[..., Awaitable[Answer]]:
-        async def execute(api_id: str, stage: str, *arguments: Any) -> Answer:  # noqa: ANN401  handed on
-            return await original(api_id, stage, *arguments) if stage in stages_of.get(api_id, {}) else _not_found()
-
-        return execute
-
-    replace("services.apigateway", "_handle_execute_in_scope", build, needed=needed)
-
-
-def _message(status: int, text: str) -> Answer:
-    return status, {"Content-Type": "application/json"}, json.dumps({"message": text}).encode()
-
-
-def _not_found() -> Answer:
-    return _message(404, "Not Found")
+    return measure

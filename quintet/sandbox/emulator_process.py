@@ -17,7 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from quintet.sandbox import emulator_gaps
+from quintet.sandbox import emulator_gaps, emulator_http_api
 from quintet.sandbox.denials import DenialWriter
 from quintet.sandbox.emulator_gaps import Record, replace
 
@@ -30,10 +30,11 @@ def main() -> None:
     """Apply the workarounds and run ministack in the foreground until SIGTERM, on which it saves its state."""
     record = DenialWriter(Path(os.environ["QUINTET_DENIALS"])).write if "QUINTET_DENIALS" in os.environ else _nowhere
     emulator_gaps.invoke_image_functions_at_the_front(os.environ.get("MINISTACK_LAMBDA_FRONT", ""))
+    emulator_gaps.leave_logs_and_metrics_of_image_functions_alone()
     emulator_gaps.reserve_concurrency_for_versions_too()
-    emulator_gaps.ask_the_function_policy_in_http_apis(record)
-    emulator_gaps.answer_failed_functions_as_http_apis_do()
-    emulator_gaps.serve_no_stage_that_was_not_made()
+    emulator_http_api.call_functions_as_http_apis_do(record)
+    emulator_http_api.answer_failed_functions_as_http_apis_do()
+    emulator_http_api.serve_http_apis_as_aws_does()
     record_denials_of_the_evaluator(record)
     record_denials_of_single_services(record)
     end_with_the_parent()

@@ -188,7 +188,7 @@ class Authorizer(PartOfApi):
     name_limit = 128
     noun, id_argument = "authorizer", "AuthorizerId"
     replace_on = frozenset({"apiId"})
-    renamed: ClassVar[Mapping[str, str]] = {"identitySources": "IdentitySource"}
+    renamed: ClassVar[Mapping[str, str]] = {"identitySources": "IdentitySource", "audiences": "Audience"}
     consumed = frozenset(
         {"authorizerPayloadFormatVersion", "authorizerResultTtlInSeconds", "authorizerType", "authorizerUri",
          "enableSimpleResponses", "identitySources", "jwtConfiguration"}
@@ -201,7 +201,7 @@ class Authorizer(PartOfApi):
 
 @kind
 class Stage(PartOfApi):
-    """Where an API is served; the emulator keeps throttling and access logs and applies neither."""
+    """Where an API is served; the emulator keeps its throttling and does not throttle."""
 
     token = "aws:apigatewayv2/stage:Stage"
     name_input = "name"

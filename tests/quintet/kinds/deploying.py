@@ -1,0 +1,103 @@
+"""Creates, updates and deletes resources as the engine does, through the cloud and its checks."""
+
+import itertools
+from pathlib import Path
+from typing import Any
+
+from quintet.sandbox.kinds.cloud import EmulatedCloud
+from quintet.sandbox.world import World
+from tests.quintet.emulator.running import TRUST
+
+_NUMBERS = itertools.count(1)
+
+
+class Made:
+    """A resource as the state keeps it."""
+
+    def __init__(self, cloud: EmulatedCloud, type_: str, inputs: dict[str, Any]) -> None:
+        self.cloud, self.type = cloud, type_
+        self.inputs = self.checked(inputs)
+        self.id, outputs = cloud.create(type_, self.inputs)
+        self.outputs = {**self.inputs, **outputs}
+
+    def checked(self, inputs: dict[str, Any]) -> dict[str, Any]:
+        old = getattr(self, "inputs", {})
+        kind = self.cloud._kinds.get(self.type)
+        name = old.get(kind.name_input) if kind and kind.name_input and old else None
+        return self.cloud.check(self.type, "x", old, inputs, autoname=name or f"quintet-test-{next(_NUMBERS)}")
+
+    def __getitem__(self, name: str) -> Any:
+        return self.outputs[name]
+
+    def update(self, inputs: dict[str, Any]) -> "Made":
+        inputs = self.checked(inputs)
+        diff = self.cloud.diff(self.type, self.inputs, inputs)
+        assert diff.changed, "the update of this test changes nothing"
+        assert not diff.replaces, f"{diff.replaces} would replace"
+        changed = self.cloud.update(self.type, self.id, self.outputs, inputs)
+        self.outputs = {**self.outputs, **inputs, **changed}
+        self.inputs = inputs
+        return self
+
+    def replaces(self, inputs: dict[str, Any]) -> tuple[str, ...]:
+        return self.cloud.diff(self.type, self.inputs, self.checked(inputs)).replaces
+
+    def read(self) -> dict[str, Any] | None:
+        return self.cloud.read(self.type, self.id, self.outputs)
+
+    def delete(self) -> None:
+        self.cloud.delete(self.type, self.id, self.outputs)
+
+
+class Deployer:
+    def __init__(self, world: World) -> None:
+        self.world, self.cloud = world, EmulatedCloud(world)
+
+    def make(self, type_: str, **inputs: Any) -> Made:
+        return Made(self.cloud, type_, inputs)
+
+    def bucket(self, **inputs: Any) -> Made:
+        return self.make("aws:s3/bucket:Bucket", **inputs)
+
+    def role(self, trust: str = TRUST) -> Made:
+        return self.make("aws:iam/role:Role", assumeRolePolicy=trust)
+
+    def image(self, folder: str = "service", text: str = "FROM x\nCOPY app.py /var/task/\n", **inputs: Any) -> Made:
+        context = self.world.root / folder
+        context.mkdir(exist_ok=True)
+        (context / "app.py").write_text(f"# {next(_NUMBERS)}\n")
+        (context / "Dockerfile").write_text(text)
+        host = f"{self.world.account}.dkr.ecr.us-east-1.amazonaws.com"
+        repository = self.make("aws:ecr/repository:Repository", forceDelete=True)
+        given = {
+            "context": {"location": f"../{folder}"},
+            "push": True,
+            "tags": [f"{host}/{repository['name']}:v1"],
+            "registries": [{"address": host, "username": "AWS", "password": "x"}],
+        }
+        return self.make("docker-build:index:Image", **{**given, **inputs})
+
+    def function(self, image: Made | None = None, role: Made | None = None, **inputs: Any) -> Made:
+        image, role = image or self.image(), role or self.role()
+        given = {
+            "packageType": "Image",
+            "imageUri": uri(image),
+            "imageConfig": {"commands": ["app.handler"]},
+            "role": role["arn"],
+            "publish": True,
+            **inputs,
+        }
+        return self.make("aws:lambda/function:Function", **given)
+
+
+def uri(image: Made) -> str:
+    return f"{image['tags'][0].rpartition(':')[0]}@{image['digest']}"
+
+
+def write(root: Path, **files: str) -> Path:
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return root
+

@@ -1,0 +1,33 @@
+"""The classes of the Pulumi SDKs: which inputs they take and which outputs they give."""
+
+import importlib
+import inspect
+from functools import cache
+from typing import Any
+
+_PACKAGES = {"aws": "pulumi_aws", "random": "pulumi_random", "docker-build": "pulumi_docker_build"}
+
+
+@cache
+def class_of(token: str) -> Any:
+    package, module, name = token.split(":")
+    folder = module.split("/")[0]
+    parts = [_PACKAGES[package], *([] if folder == "index" else ["lambda_" if folder == "lambda" else folder])]
+    return getattr(importlib.import_module(".".join(parts)), name)
+
+
+def _names(token: str) -> dict[str, str]:
+    """Pulumi names by Python names."""
+    properties = inspect.getmembers(class_of(token), lambda member: isinstance(member, property))
+    return {name: found for name, member in properties if (found := getattr(member.fget, "_pulumi_name", None))}
+
+
+def output_names(token: str) -> set[str]:
+    return set(_names(token).values())
+
+
+def input_names(token: str) -> set[str]:
+    names = _names(token)
+    parameters = inspect.signature(class_of(token)._internal_init).parameters
+    inputs = set(parameters) - {"__self__", "resource_name", "opts", "__props__"}
+    return {names.get(name, names.get(name.rstrip("_"), name.rstrip("_"))) for name in inputs}
