@@ -230,7 +230,8 @@ def _role(
     statements += [
         Statement(
             actions=("logs:CreateLogStream", "logs:PutLogEvents"),
-            resources=(pulumi.Output.concat(logs.arn, ":*"),),
+            # AWS documents CreateLogStream with the group's ARN both as it is and with `:*`.
+            resources=(logs.arn, pulumi.Output.concat(logs.arn, ":*")),
             reason="Lambda names the log streams of its own log group",
         ),
         Statement(
