@@ -24,6 +24,7 @@ from services.moderation.settings import Settings
 from services.moderation.wiring import Services
 from tests.services.tiny_model import write_model
 
+ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "moderation/tiny-1/"
 TABLE = "decisions"
 

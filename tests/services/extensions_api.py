@@ -42,6 +42,7 @@ class LambdaApis:
         self._runtime: queue.Queue[Invocation] = queue.Queue()
         self._extension: queue.Queue[Invocation] = queue.Queue()
         self._current: Invocation | None = None
+        self._lock = threading.Lock()
         self._asked = {"runtime": threading.Event(), "extension": threading.Event()}
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
         self.server.daemon_threads = True
@@ -53,32 +54,38 @@ class LambdaApis:
         self.server.server_close()
 
     def wait_for_init(self, seconds: float = 30) -> None:
-        """Until the function has initialised: the runtime and the extension asked for their first event."""
-        for name in ["runtime", *(["extension"] if self.registered else [])]:
-            assert self._asked[name].wait(seconds), f"the {name} did not ask for an event"
+        """Until the runtime and the extension ask for an event: the function has initialised, or done the last."""
+        assert self._asked["runtime"].wait(seconds), "the runtime did not ask for an event"
+        if self.registered:
+            assert self._asked["extension"].wait(seconds), "the extension did not ask for an event"
 
     def begin(self, event: Any) -> Invocation:
         """Hands an event to the extension alone, as a test without a runtime needs it."""
         invocation = Invocation(event, f"request-{time.monotonic_ns()}")
-        self._current = invocation
-        for asked in self._asked.values():
-            asked.clear()
-        self._extension.put(invocation)
+        with self._lock:
+            self._current = invocation
+            for asked in self._asked.values():
+                asked.clear()
+        if self.registered:
+            self._extension.put(invocation)
         return invocation
 
     def invoke(self, event: Any) -> Invocation:
         """Hands an event in; `answered` is set with the response, `ended` when everybody asks for the next."""
+        self.wait_for_init()
         invocation = self.begin(event)
         self._runtime.put(invocation)
         return invocation
 
     def _next(self, who: str) -> Invocation:
-        self._asked[who].set()
-        current = self._current
-        asked = [self._asked[name].is_set() for name in ("runtime", "extension")]
-        if current and (all(asked) or (who == "runtime" and not self.registered)):
-            current.ended_at = time.monotonic()
-            current.ended.set()
+        """Blocks until an event is handed in; asking again says that the last one is done."""
+        with self._lock:
+            self._asked[who].set()
+            current = self._current
+            parties = ["runtime", *(["extension"] if self.registered else [])]
+            if current and all(self._asked[party].is_set() for party in parties):
+                current.ended_at = time.monotonic()
+                current.ended.set()
         return (self._runtime if who == "runtime" else self._extension).get()
 
 
@@ -119,6 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
             "Lambda-Runtime-Aws-Request-Id": invocation.id,
             "Lambda-Runtime-Deadline-Ms": str(self._deadline()),
             "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:123456789012:function:moderation",
+            "Lambda-Runtime-Trace-Id": "Root=1-5e1b4151-43a0913a12345678;Sampled=0",
         }
         self._send(200, invocation.event, headers)
 
@@ -147,6 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
