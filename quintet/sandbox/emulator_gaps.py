@@ -68,6 +68,18 @@ def invoke_image_functions_at_the_front(url: str) -> None:
     replace("services.lambda_svc", "_execute_function_proxy", lambda _: execute, needed=needed)
 
 
+def take_this_machines_http_for_tls() -> None:
+    """1.5.33 answers plain HTTP, and rightly says so to policies that ask for `aws:SecureTransport`.
+
+    On AWS every SDK and every Lambda function comes over TLS: a bucket that refuses all else is still readable.
+    """
+
+    def build(original: Callable[[str, bool], None]) -> Callable[[str, bool], None]:
+        return lambda source_ip, _over_tls: original(source_ip, True)
+
+    replace("app", "pin_request_origin", build, needed="buckets that admit TLS alone must be readable")
+
+
 def reserve_concurrency_for_versions_too() -> None:
     """1.5.33 holds reserved concurrency against calls of `$LATEST` only: a call through an alias or version passes."""
     needed = "reserved concurrency is the function's, whichever version is called"

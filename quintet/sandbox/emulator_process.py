@@ -31,6 +31,7 @@ def main() -> None:
     record = DenialWriter(Path(os.environ["QUINTET_DENIALS"])).write if "QUINTET_DENIALS" in os.environ else _nowhere
     emulator_gaps.invoke_image_functions_at_the_front(os.environ.get("MINISTACK_LAMBDA_FRONT", ""))
     emulator_gaps.leave_logs_and_metrics_of_image_functions_alone()
+    emulator_gaps.take_this_machines_http_for_tls()
     emulator_gaps.reserve_concurrency_for_versions_too()
     emulator_http_api.call_functions_as_http_apis_do(record)
     emulator_http_api.answer_failed_functions_as_http_apis_do()

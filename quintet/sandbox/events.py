@@ -15,6 +15,9 @@ Event = dict[str, Any]
 _MODEL_ERROR = "ModelError"
 """What the program raises about a model's files. Known by name: this room imports nothing of `stacks`."""
 
+_MANIFEST = "manifest.json"
+"""Every model has one: a complaint about it, also one of the settings, is about a model that is not there."""
+
 
 def phase(text: str) -> Event:
     """Something began that takes a while."""
@@ -73,7 +76,7 @@ def explain(error: BaseException, checkout: Checkout, *, told: tuple[type[BaseEx
         if type(cause).__name__ == _MODEL_ERROR:
             return model_missing(str(cause))
     if isinstance(error, told):
-        return QuintetError(str(error))
+        return model_missing(str(error)) if _MANIFEST in str(error) else QuintetError(str(error))
     return QuintetError(
         f"{type(error).__name__}: {error}", advice=f"The traceback is in {checkout.logs / 'daemon.log'}."
     )

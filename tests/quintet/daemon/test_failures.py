@@ -18,6 +18,11 @@ from quintet.errors import Exit
 from tests.quintet.daemon.conftest import MakeCheckout
 from tests.quintet.small_checkout import BUCKET, SmallCheckout
 
+SETTINGS_WITHOUT_A_MODEL = """
+import pulumi
+raise pulumi.RunError("1 setting is wrong. moderationModel = 'models/moderation': there is no manifest.json here")
+"""
+
 PROGRAM_WITHOUT_A_MODEL = """
 import pulumi
 
@@ -126,12 +131,13 @@ def test_a_full_disk_is_told(checkout: SmallCheckout, tmp_path: Path):
     assert_told(up, Exit.NO_SPACE, "space", "QUINTET_HOME")
 
 
-def test_a_missing_model_is_told(make_checkout: MakeCheckout):
-    checkout = make_checkout(PROGRAM_WITHOUT_A_MODEL)
+@pytest.mark.parametrize("program", [PROGRAM_WITHOUT_A_MODEL, SETTINGS_WITHOUT_A_MODEL])
+def test_a_missing_model_is_told(make_checkout: MakeCheckout, program: str):
+    checkout = make_checkout(program)
 
     up = checkout.up()
 
-    assert_told(up, Exit.MODEL_MISSING, "There is no model in models/moderation", "git checkout")
+    assert_told(up, Exit.MODEL_MISSING, "models/moderation", "manifest.json", "git checkout")
 
 
 def test_another_up_at_the_same_time_is_refused(checkout: SmallCheckout):
