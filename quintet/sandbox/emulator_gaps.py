@@ -5,6 +5,7 @@ of those is gone the process ends at once with a message that says so. All run i
 of HTTP APIs are in `emulator_http_api`.
 """
 
+import contextvars
 import importlib
 import importlib.metadata
 import time
@@ -15,6 +16,9 @@ from quintet.sandbox.lambda_forwarding import Forwarder, version_arn
 
 SEEN_WITH = "1.5.33"
 """The version of ministack that the workarounds were written against and are tested with."""
+
+called_arn: contextvars.ContextVar[str] = contextvars.ContextVar("called_arn", default="")
+"""The ARN of the function that an integration names, while it is called."""
 
 Record = Callable[[str, str, str], None]
 """Notes a refused call: principal, action, resource."""
@@ -59,7 +63,7 @@ def invoke_image_functions_at_the_front(url: str) -> None:
         return forwarder.url if config.get("PackageType") == "Image" else None
 
     def execute(func: dict[str, Any], event: Any, _url: str, request_id: str) -> dict[str, Any]:  # noqa: ANN401  any JSON
-        config, started = func.get("config") or func, time.monotonic()
+        config, started = _as_called(func.get("config") or func), time.monotonic()
         result = forwarder.invoke(config, event, request_id)
         measure(config, result, (time.monotonic() - started) * 1000)
         return result
@@ -78,6 +82,13 @@ def take_this_machines_http_for_tls() -> None:
         return lambda source_ip, _over_tls: original(source_ip, True)
 
     replace("app", "pin_request_origin", build, needed="buckets that admit TLS alone must be readable")
+
+
+def _as_called(config: dict[str, Any]) -> dict[str, Any]:
+    """A configuration with the ARN that the caller named: 1.5.33 forgets the alias in calls of HTTP APIs."""
+    named = called_arn.get()
+    same = version_arn(named, "") == version_arn(str(config.get("FunctionArn")), "")
+    return {**config, "FunctionArn": named} if same else config
 
 
 def reserve_concurrency_for_versions_too() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from quintet.sandbox.emulator_gaps import Record, found, replace
+from quintet.sandbox.emulator_gaps import Record, called_arn, found, replace
 
 BODY_LIMIT = 10 * 1024 * 1024
 """Bytes of a request that an HTTP API accepts (AWS quotas of HTTP APIs: payload size, 10 MB)."""
@@ -28,6 +28,7 @@ def call_functions_as_http_apis_do(record: Record) -> None:
     """
     needed = "a missing aws:lambda:Permission and a slow function must show as they do on AWS"
     denied_function = _denied_function(needed)
+    function_in = found("services.apigateway", "_extract_lambda_ref_from_integration_uri", needed=needed)
 
     def build(original: Callable[..., Awaitable[Answer]]) -> Callable[..., Awaitable[Answer]]:
         async def invoke(  # noqa: PLR0917  ministack's signature
@@ -50,12 +51,14 @@ def call_functions_as_http_apis_do(record: Record) -> None:
                 return _message(500, "Internal Server Error")
             seconds = integration.get("timeoutInMillis", 30_000) / 1000
             token = _in_http_api.set(True)
+            called = called_arn.set(str(function_in(integration.get("integrationUri", ""))))
             try:
-                called = original(
+                answer = original(
                     integration, api_id, stage, path, method, headers, body, query, route_key, *rest, **options
                 )
-                return await _within(called, seconds)
+                return await _within(answer, seconds)
             finally:
+                called_arn.reset(called)
                 _in_http_api.reset(token)
 
         return invoke

@@ -81,11 +81,14 @@ def delete_versions(s3: Any, bucket: str, key: str | None = None) -> None:  # no
                 s3.delete_object(Bucket=bucket, Key=entry["Key"], VersionId=entry["VersionId"])
 
 
+_OF_OWNER = {**ONE_REGION, "expectedBucketOwner": "the sandbox has one account"}
+
+
 class BucketSetting(Kind):
     """One setting of a bucket: put, read and removed by three calls of S3."""
 
     replace_on = frozenset({"bucket"})
-    ignored: ClassVar[Mapping[str, str]] = {**ONE_REGION, "expectedBucketOwner": "the sandbox has one account"}
+    ignored: ClassVar[Mapping[str, str]] = ONE_REGION
     get_call: str
     delete_call: str | None
 
@@ -130,7 +133,7 @@ class BucketVersioning(BucketSetting):
 
     token = "aws:s3/bucketVersioning:BucketVersioning"
     consumed = frozenset({"versioningConfiguration"})
-    ignored: ClassVar[Mapping[str, str]] = {**BucketSetting.ignored, "mfa": "the sandbox has no MFA devices"}
+    ignored: ClassVar[Mapping[str, str]] = {**_OF_OWNER, "mfa": "the sandbox has no MFA devices"}
     get_call = "get_bucket_versioning"
     delete_call = None
 
@@ -157,6 +160,7 @@ class BucketServerSideEncryptionConfiguration(BucketSetting):
 
     token = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
     consumed = frozenset({"rules"})
+    ignored: ClassVar[Mapping[str, str]] = _OF_OWNER
     get_call = "get_bucket_encryption"
     delete_call = "delete_bucket_encryption"
 
@@ -174,7 +178,7 @@ class BucketPublicAccessBlock(BucketSetting):
     token = "aws:s3/bucketPublicAccessBlock:BucketPublicAccessBlock"
     consumed = frozenset({"blockPublicAcls", "blockPublicPolicy", "ignorePublicAcls", "restrictPublicBuckets"})
     ignored: ClassVar[Mapping[str, str]] = {
-        **BucketSetting.ignored,
+        **ONE_REGION,
         "skipDestroy": "nothing of the sandbox outlives it",
     }
     get_call = "get_public_access_block"
@@ -192,7 +196,7 @@ class BucketLifecycleConfiguration(BucketSetting):
 
     token = "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration"
     consumed = frozenset({"rules", "transitionDefaultMinimumObjectSize"})
-    ignored: ClassVar[Mapping[str, str]] = {**BucketSetting.ignored, "timeouts": "the sandbox is at once"}
+    ignored: ClassVar[Mapping[str, str]] = {**_OF_OWNER, "timeouts": "the sandbox is at once"}
     get_call = "get_bucket_lifecycle_configuration"
     delete_call = "delete_bucket_lifecycle"
 
@@ -223,6 +227,7 @@ class BucketLogging(BucketSetting):
 
     token = "aws:s3/bucketLogging:BucketLogging"
     consumed = frozenset({"targetBucket", "targetPrefix", "targetObjectKeyFormat"})
+    ignored: ClassVar[Mapping[str, str]] = _OF_OWNER
     get_call = "get_bucket_logging"
     delete_call = None
 

@@ -16,7 +16,7 @@ def front_server() -> Iterator[StubFront]:
     front.close()
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def front(front_server: StubFront) -> StubFront:
     front_server.reset()
     return front_server

@@ -8,6 +8,7 @@ from quintet.sandbox.kinds.cloud import EmulatedCloud
 from quintet.sandbox.world import World
 from tests.quintet.emulator.running import TRUST
 
+DOCKERFILE = "FROM amazon/aws-lambda-python:3.12\nCOPY app.py ${LAMBDA_TASK_ROOT}/\n"
 _NUMBERS = itertools.count(1)
 
 
@@ -62,7 +63,7 @@ class Deployer:
     def role(self, trust: str = TRUST) -> Made:
         return self.make("aws:iam/role:Role", assumeRolePolicy=trust)
 
-    def image(self, folder: str = "service", text: str = "FROM x\nCOPY app.py /var/task/\n", **inputs: Any) -> Made:
+    def image(self, folder: str = "service", text: str = DOCKERFILE, **inputs: Any) -> Made:
         context = self.world.root / folder
         context.mkdir(exist_ok=True)
         (context / "app.py").write_text(f"# {next(_NUMBERS)}\n")
