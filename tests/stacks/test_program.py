@@ -11,10 +11,11 @@ import pytest
 
 import stacks
 from quintet.sandbox.engine.monitor import Monitor
-from quintet.sandbox.engine.recording import Recording
+from quintet.sandbox.engine.recording import Recording, record
 from services.moderation.settings import Settings as ServiceSettings
 from stacks import shared
 from stacks.base_images import BaseImage, BaseImageError
+from stacks.components.build_context import BuildContext
 from stacks.settings import NAME_LIMITS, Common
 from tests.stacks.declaring import ACCOUNT, KEY, STACKS, parsed, statements
 
@@ -340,6 +341,21 @@ def test_the_function_starts_when_its_model_is_there(program: Program) -> None:
     objects = {item.urn for item in recording.of("aws:s3/bucketObjectv2:BucketObjectv2")}
     assert len(objects) == 3
     assert objects <= set(recording.one(FUNCTION).dependencies)
+
+
+def test_the_model_of_the_repository_is_the_default_and_complete(repository: Path) -> None:
+    recording = record("dev", root=repository)
+
+    manifest = parsed((repository / "models/moderation/manifest.json").read_text())
+    keys = {item.inputs["key"] for item in recording.of("aws:s3/bucketObjectv2:BucketObjectv2")}
+    assert keys == {f"moderation/{manifest['version']}/{name}" for name in (*manifest["files"], "manifest.json")}
+
+
+def test_the_image_of_moderation_is_built_from_its_code_and_no_leftovers(repository: Path) -> None:
+    files = BuildContext(root=repository, dockerfile="services/moderation/Dockerfile").files()
+
+    assert {"services/moderation/app.py", "services/common/__init__.py", "requirements/moderation.txt"} <= set(files)
+    assert not [name for name in files if name.endswith(".pyc") or name.startswith(("stacks", "quintet", "tests"))]
 
 
 def test_wrong_settings_stop_the_program_before_anything_is_declared(program: Program) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from quintet.sandbox.engine.recording import Recording
 from stacks.components.arguments import ArgumentsError
-from stacks.components.function import ContainerLambda, ContainerLambdaArgs
+from stacks.components.function import ContainerLambdaArgs
 from stacks.components.hash_key import HashKey
 from stacks.components.uses import policy_document
 from tests.stacks.declaring import KEY, Declare, a_function, granted, parsed, small_context, statements
@@ -211,4 +211,3 @@ def test_the_component_is_the_parent_of_all_it_makes(declare: Declare, context: 
     component = recording.one("quintet:compute:ContainerLambda")
     assert recording.one(FUNCTION).parent == component.urn
     assert all(item.parent == component.urn for item in recording.of(ALARM))
-    assert ContainerLambda.__doc__
