@@ -91,6 +91,9 @@ class LambdaApis:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # One packet an answer: header and body apart would wait 40 ms for the client's delayed acknowledgement.
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     def __init__(self, apis: LambdaApis, *args) -> None:
         self.apis = apis
