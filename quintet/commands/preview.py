@@ -1,4 +1,4 @@
-"""`quintet preview`: what `up` would change, told by the program itself without any cloud."""
+"""`quintet preview`: what `up` would change, told by the program itself; nothing needs to run for it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from quintet import console
 from quintet.checkout import Checkout
 from quintet.commands.progress import summary
 from quintet.errors import Exit
+from quintet.sandbox.client import Client
 from quintet.sandbox.summary import STACK
 
 if TYPE_CHECKING:
@@ -62,5 +63,14 @@ def _surroundings(checkout: Checkout, stack: str) -> tuple[Cloud, State]:
     from quintet.sandbox.world import World  # noqa: PLC0415
 
     if stack == STACK:
-        return EmulatedCloud(World(checkout.root, checkout.home)), State.load(checkout.state)
+        return EmulatedCloud(World(checkout.root, checkout.home, url=_running(checkout))), State.load(checkout.state)
     return RecordingCloud(), State()
+
+
+def _running(checkout: Checkout) -> str:
+    """The address of the emulated AWS; empty when none runs, and then it is told what that means."""
+    client = Client.find(checkout)
+    address = client.endpoint_url() if client else None
+    if address is None and checkout.state.exists():
+        console.note("The sandbox is stopped: what the program asks AWS is answered as by an empty account.")
+    return address or ""

@@ -63,6 +63,11 @@ class Client:
         answer = json.loads(self._ask("GET", "/status", timeout=_ANSWER_SECONDS).read())
         return dict(answer)
 
+    def endpoint_url(self) -> str | None:
+        """The address of the emulated AWS, or None while it does not run."""
+        answer = json.loads(self._ask("GET", "/endpoint", timeout=_ANSWER_SECONDS).read())
+        return str(answer["url"]) if answer["url"] else None
+
     def settle(self) -> None:
         """Waits until the functions have finished what they do after their answers.
 

@@ -28,6 +28,11 @@ class Sandbox(Protocol):
         """The document of `quintet status --json`."""
         ...
 
+    @property
+    def endpoint_url(self) -> str:
+        """The emulated AWS; empty while it does not run."""
+        ...
+
     async def settle(self) -> None:
         """Waits until no function works any more."""
         ...
@@ -48,6 +53,7 @@ class Control:
         application.add_routes(
             [
                 web.get("/status", self._status),
+                web.get("/endpoint", self._endpoint),
                 web.post("/settle", self._settle),
                 web.post("/up", self._up),
                 web.post("/stop", self._stop),
@@ -64,6 +70,9 @@ class Control:
 
     async def _status(self, _: web.Request) -> web.Response:
         return web.json_response(await self._sandbox.status())
+
+    async def _endpoint(self, _: web.Request) -> web.Response:
+        return web.json_response({"url": self._sandbox.endpoint_url})
 
     async def _settle(self, _: web.Request) -> web.Response:
         await self._sandbox.settle()

@@ -74,6 +74,11 @@ class LiveSandbox:
             await self._health.look(endpoints)
         return self._document(endpoints, last.get("declared_only", ()))
 
+    @property
+    def endpoint_url(self) -> str:
+        """The emulated AWS; empty while it does not run."""
+        return self._world.url if self._emulator.alive else ""
+
     async def settle(self) -> None:
         """Waits until no function works any more, at most a while."""
         with suppress(TimeoutError):
@@ -120,21 +125,25 @@ class LiveSandbox:
 
     async def _start(self) -> bool:
         """Starts what does not run; whether the emulator has lost resources that the state knows."""
-        if self._functions is None:
-            functions = Functions(
-                describe=self._world.describe_function,
-                credentials=self._world.credentials,
-                endpoint_url=self._world.url,
-                scratch=self._checkout.home / "scratch",
-                logs=self._checkout.logs,
-                metrics=self._world.client("cloudwatch"),
-            )
-            await functions.start(self._ports.functions)
-            self._functions = self._world.functions = functions
         if self._emulator.alive:
             return False
+        await self._start_functions()
         await asyncio.to_thread(self._emulator.start)
         return self._emulator.unclean
+
+    async def _start_functions(self) -> None:
+        """Starts the functions' front; anew with a new emulator, as that one knows no credentials of the old one."""
+        if self._functions:
+            await self._functions.stop()
+        self._functions = self._world.functions = Functions(
+            describe=self._world.describe_function,
+            credentials=self._world.credentials,
+            endpoint_url=self._world.url,
+            scratch=self._checkout.home / "scratch",
+            logs=self._checkout.logs,
+            metrics=self._world.client("cloudwatch"),
+        )
+        await self._functions.start(self._ports.functions)
 
     def _deploy(self, services: Sequence[str], on_event: OnEvent, *, refresh: bool) -> Outcome:
         project = Project.load(self._checkout.root)

@@ -42,6 +42,8 @@ class SlowSandbox:
     async def status(self) -> Event:
         return {"stack": "sandbox"}
 
+    endpoint_url = ""
+
     async def settle(self) -> None:
         """Never works."""
 
