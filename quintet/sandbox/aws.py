@@ -49,8 +49,9 @@ class Clients:
 
 
 def _own_session(region: str) -> boto3.session.Session:
-    session = botocore.session.Session()
-    for name, value in (("profile", None), ("config_file", os.devnull), ("credentials_file", os.devnull)):
-        session.set_config_variable(name, value)
+    # Session variables are (name in a file, names in the environment, default, conversion): with the default alone,
+    # neither AWS_PROFILE nor a file in the home folder has a say.
+    nobody = {"profile": None, "config_file": os.devnull, "credentials_file": os.devnull, "region": region}
+    session = botocore.session.Session({name: (None, None, value, None) for name, value in nobody.items()})
     session.set_credentials(ROOT_KEY, ROOT_KEY)
     return boto3.session.Session(botocore_session=session, region_name=region)

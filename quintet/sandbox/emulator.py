@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import httpx
+import psutil
 
 from quintet.errors import Exit, QuintetError
 from quintet.sandbox.ports import HOST, holder
@@ -30,6 +31,9 @@ FREE_BYTES = 20_000_000
 """Free disk space below which nothing is started: the emulator would lose what it cannot save."""
 
 _POLL_SECONDS = 0.02
+_NO_LIFESPAN = b"continuing without Lifespan support"
+"""What its HTTP server says when ministack's start failed: it goes on, without what was to be loaded and saved."""
+
 _NOT_SAVED = b"Persistence: failed to save"
 
 
@@ -184,13 +188,19 @@ class Emulator:
         with httpx.Client(timeout=2.0, trust_env=False) as client:
             while time.monotonic() < deadline:
                 answered = _healthy(client, self.url)
-                # Asked after the answer: another process on this port may have given it while ours ended.
                 if not self.alive:
                     raise self._ended()
-                if answered:
+                if _NO_LIFESPAN in self._log_since_start():
+                    raise self._error("it could not load its state, and would not save it either")
+                if answered and self._listens():
                     return
                 time.sleep(_POLL_SECONDS)
         raise self._error(f"it did not answer on port {self.port} within {START_SECONDS:.0f} s")
+
+    def _listens(self) -> bool:
+        """Whether the answer was ours: another process may have taken the port after it was found free."""
+        listening = psutil.Process(self.pid).net_connections("tcp")
+        return any(each.status == psutil.CONN_LISTEN and each.laddr.port == self.port for each in listening)
 
     def _ended(self) -> EmulatorError:
         if b"No space left on device" in self._log_since_start():

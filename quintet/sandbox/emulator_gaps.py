@@ -91,6 +91,25 @@ def _as_called(config: dict[str, Any]) -> dict[str, Any]:
     return {**config, "FunctionArn": named} if same else config
 
 
+def ask_policies_for_log_streams() -> None:
+    """1.5.33 asks policies for `log-group:NAME` in calls on log groups, AWS for `log-group:NAME:log-stream:`.
+
+    So `log-group:NAME:*` allows them on AWS, and `log-group:NAME` alone does not (CloudWatch Logs user guide, "Overview
+    of managing access permissions"). Tags are asked for on the group itself.
+    """
+    of_groups = frozenset({"logs:TagResource", "logs:UntagResource", "logs:ListTagsForResource"})
+
+    def build(original: Callable[..., Any]) -> Callable[..., Any]:
+        def enforce(key: str, action: str, *rest: Any, resource_arn: str = "*", **options: Any) -> Any:  # noqa: ANN401
+            if ":log-group:" in resource_arn and action.startswith("logs:") and action not in of_groups:
+                resource_arn = f"{resource_arn}:log-stream:"
+            return original(key, action, *rest, resource_arn=resource_arn, **options)
+
+        return enforce
+
+    replace("core.iam_evaluator", "enforce", build, needed="a role that may write logs on AWS may do so here")
+
+
 def reserve_concurrency_for_versions_too() -> None:
     """1.5.33 holds reserved concurrency against calls of `$LATEST` only: a call through an alias or version passes."""
     needed = "reserved concurrency is the function's, whichever version is called"

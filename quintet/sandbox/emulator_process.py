@@ -36,6 +36,7 @@ def main() -> None:
     emulator_http_api.call_functions_as_http_apis_do(record)
     emulator_http_api.answer_failed_functions_as_http_apis_do()
     emulator_http_api.serve_http_apis_as_aws_does()
+    emulator_gaps.ask_policies_for_log_streams()
     record_denials_of_the_evaluator(record)
     record_denials_of_single_services(record)
     end_with_the_parent()

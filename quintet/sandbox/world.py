@@ -83,7 +83,8 @@ class World:
         """
         from quintet.sandbox.functions import Credentials  # noqa: PLC0415  as above
 
-        answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=session[:64])["Credentials"]
+        name = session[:64].ljust(2, "-")  # STS takes 2 to 64 characters, a function's name may have one
+        answer = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName=name)["Credentials"]
         return Credentials(
             access_key_id=answer["AccessKeyId"],
             secret_access_key=answer["SecretAccessKey"],
