@@ -85,5 +85,5 @@ def _checked_pins(settings: Common) -> dict[str, BaseImage]:
         advice = "`python -m stacks.base_images` pins them"
         if settings.protected:
             raise BaseImageError(f"A protected stack does not build on {text}; {advice}, or promote what another built")
-        pulumi.log.warn(f"Building on {text}: they may change from one build to the next; {advice}")
+        pulumi.log.info(f"Building on {text}: they may change from one build to the next; {advice}")
     return pins

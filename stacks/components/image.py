@@ -136,27 +136,48 @@ class ServiceImage(pulumi.ComponentResource):
 
     def _built(self, name: str, args: ServiceImageArgs) -> pulumi.Output[str]:
         child = pulumi.ResourceOptions(parent=self)
-        repository, policy = _repository(name, args, child)
+        kept = _kept(repository_name(name), self.tag, pulumi.InvokeOptions(parent=self))
+        # Tags are immutable: pushing one again fails, even with the same digest. So an image that was built before is
+        # not declared when a commit is reverted; the one that this stack built last stays declared, and unchanged.
+        declared = kept.digest is None or kept.last_built == self.tag
+        repository, policy = _repository(name, args, self.tag if declared else _NOT_DECLARED, child)
         self.ready.append(policy)
         url = f"{args.registry.host}/{repository_name(name)}"
-        if digest := self._existing_digest(repository_name(name)):
-            # Tags are immutable: pushing this one again would fail, as when a commit is reverted.
-            return policy.repository.apply(lambda _: f"{url}@{digest}")
-        image = _image(name, args, url, self.tag, repository, parent=self)
+        if not declared:
+            return policy.repository.apply(lambda _: f"{url}@{kept.digest}")
+        image = _image(name, args, url, self.tag, repository, parent=self, built=kept.digest is not None)
         # A preview may leave the digest empty instead of unknown.
-        return image.digest.apply(lambda built: f"{url}@{built}" if built else f"{url}:{self.tag}")
+        return image.digest.apply(lambda digest: f"{url}@{digest}" if digest else f"{url}:{self.tag}")
 
-    def _existing_digest(self, repository: str) -> str | None:
-        """The digest under this tag, when it was built before. The repository itself may not be there yet."""
-        options = pulumi.InvokeOptions(parent=self)
-        if repository not in aws.ecr.get_repositories(opts=options).names:
-            return None
-        images = aws.ecr.get_images(repository_name=repository, opts=options).image_ids
-        return next((image.image_digest for image in images if image.image_tag == self.tag), None)
+
+@dataclass(frozen=True)
+class _Kept:
+    """What the repository says of an image.
+
+    Attributes:
+        digest: What is under its tag; None when it was never built.
+        last_built: The tag of the image that this stack declares since its last update.
+    """
+
+    digest: str | None = None
+    last_built: str | None = None
+
+
+_LAST_BUILT = "last-built"
+_NOT_DECLARED = "none"
+
+
+def _kept(repository: str, tag: str, options: pulumi.InvokeOptions) -> _Kept:
+    """Asks the repository, which may not be there yet."""
+    if repository not in aws.ecr.get_repositories(opts=options).names:
+        return _Kept()
+    images = aws.ecr.get_images(repository_name=repository, opts=options).image_ids
+    digest = next((image.image_digest for image in images if image.image_tag == tag), None)
+    return _Kept(digest, aws.ecr.get_repository(name=repository, opts=options).tags.get(_LAST_BUILT))
 
 
 def _repository(
-    name: str, args: ServiceImageArgs, child: pulumi.ResourceOptions
+    name: str, args: ServiceImageArgs, last_built: str, child: pulumi.ResourceOptions
 ) -> tuple[aws.ecr.Repository, aws.ecr.RepositoryPolicy]:
     by_key: aws.ecr.RepositoryEncryptionConfigurationArgsDict = {"encryption_type": "KMS", "kms_key": args.kms_key_arn}
     repository = aws.ecr.Repository(
@@ -167,6 +188,7 @@ def _repository(
         image_scanning_configuration={"scan_on_push": True},
         encryption_configurations=[by_key if args.kms_key_arn else {"encryption_type": "AES256"}],
         force_delete=not args.protected,
+        tags={_LAST_BUILT: last_built},
         opts=child,
     )
     aws.ecr.LifecyclePolicy(f"{name}-lifecycle", repository=repository.name, policy=_lifecycle(), opts=child)
@@ -213,6 +235,7 @@ def _image(
     repository: aws.ecr.Repository,
     *,
     parent: pulumi.Resource,
+    built: bool,
 ) -> docker_build.Image:
     token = aws.ecr.get_authorization_token(opts=pulumi.InvokeOptions(parent=parent))
     cache = f"{url}:cache-{args.architecture}"
@@ -229,8 +252,8 @@ def _image(
         platforms=[docker_build.Platform(PLATFORMS[args.architecture])],
         build_args=args.all_build_args,
         cache_from=[{"registry": {"ref": cache}}],
-        # A preview would push its cache too.
-        cache_to=None if pulumi.runtime.is_dry_run() else [_cache_to(cache)],
+        # A preview that builds would push its cache; one with nothing to build must not differ from the update.
+        cache_to=[_cache_to(cache)] if built or not pulumi.runtime.is_dry_run() else None,
         registries=[
             {
                 "address": args.registry.host,

@@ -79,11 +79,25 @@ def _repositories(place: Place, _arguments: Properties) -> Properties:
     return {"id": place.region, "names": [], "region": place.region}
 
 
+def _repository(place: Place, arguments: Properties) -> Properties:
+    name = arguments["name"]
+    return {
+        **arguments,
+        "arn": f"arn:aws:ecr:{place.region}:{place.account}:repository/{name}",
+        "id": name,
+        "registryId": place.account,
+        "repositoryUrl": f"{_registry(place)}/{name}",
+        "region": place.region,
+        "tags": {},
+    }
+
+
 FUNCTIONS: Mapping[str, Callable[[Place, Properties], Properties]] = {
     "aws:ecr/getAuthorizationToken:getAuthorizationToken": _authorization_token,
     "aws:ecr/getImage:getImage": _image,
     "aws:ecr/getImages:getImages": _images,
     "aws:ecr/getRepositories:getRepositories": _repositories,
+    "aws:ecr/getRepository:getRepository": _repository,
     "aws:index/getAvailabilityZones:getAvailabilityZones": _availability_zones,
     "aws:index/getCallerIdentity:getCallerIdentity": _caller_identity,
     "aws:index/getPartition:getPartition": _partition,

@@ -64,6 +64,28 @@ def get_repositories(world: "World", arguments: Properties) -> Properties:  # no
     return {"id": world.region, "names": names, "region": world.region}
 
 
+@invoke("aws:ecr/getRepository:getRepository")
+def get_repository(world: "World", arguments: Properties) -> Properties:
+    """One repository with its tags; a preview without an emulator knows none."""
+    name = arguments["name"]
+    arn = f"arn:aws:ecr:{world.region}:{world.account}:repository/{name}"
+    tags = world.client("ecr").list_tags_for_resource(resourceArn=arn)["tags"] if world.url else []
+    return {
+        "arn": arn,
+        "encryptionConfigurations": [],
+        "id": name,
+        "imageScanningConfigurations": [],
+        "imageTagMutability": "",
+        "imageTagMutabilityExclusionFilters": [],
+        "mostRecentImageTags": [],
+        "name": name,
+        "region": world.region,
+        "registryId": world.account,
+        "repositoryUrl": f"{registry(world)}/{name}",
+        "tags": {tag["Key"]: tag["Value"] for tag in tags},
+    }
+
+
 @invoke("aws:ecr/getImages:getImages")
 def get_images(world: "World", arguments: Properties) -> Properties:
     """The images of a repository by digest and tag."""

@@ -128,22 +128,56 @@ def test_lambda_of_this_account_may_pull(declare: Declare, context: Path) -> Non
     assert pull["Condition"]["ArnLike"]["aws:SourceArn"] == f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:*"
 
 
-def test_a_tag_that_is_there_already_is_not_pushed_again(declare: Declare, context: Path, answer: Answer) -> None:
-    tag = declared(declare, context).outputs["tag"]
-    answer("aws:ecr/getRepositories:getRepositories", {"names": ["quintet-test/echo"]})
-    answer("aws:ecr/getImages:getImages", {"imageIds": [{"imageTag": tag, "imageDigest": DIGEST}]})
+@pytest.fixture
+def kept(answer: Answer) -> Callable[[str, str], None]:
+    """A repository that holds one tag, and says which one the stack declares."""
+
+    def hold(tag: str, last_built: str) -> None:
+        answer("aws:ecr/getRepositories:getRepositories", {"names": ["quintet-test/echo"]})
+        answer("aws:ecr/getImages:getImages", {"imageIds": [{"imageTag": tag, "imageDigest": DIGEST}]})
+        answer("aws:ecr/getRepository:getRepository", {"tags": {"last-built": last_built}})
+
+    return hold
+
+
+def test_a_repository_tells_which_image_the_stack_declares(declare: Declare, context: Path) -> None:
+    recording = declared(declare, context)
+
+    repository = recording.one("aws:ecr/repository:Repository")
+    assert repository.inputs["tags"] == {"last-built": recording.outputs["tag"]}
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_the_image_built_last_stays_declared_and_the_same(
+    declare: Declare, context: Path, kept: Callable[[str, str], None], preview: bool
+) -> None:
+    first = declared(declare, context)
+    kept(first.outputs["tag"], first.outputs["tag"])
+
+    again = declared(declare, context, preview=preview)
+
+    image = "docker-build:index:Image"
+    assert again.one(image).inputs == first.one(image).inputs
+    assert again.one("aws:ecr/repository:Repository").inputs == first.one("aws:ecr/repository:Repository").inputs
+
+
+@pytest.mark.parametrize("last_built", ["a-later-tag", "none"])
+def test_an_earlier_image_is_deployed_without_being_pushed_again(
+    declare: Declare, context: Path, kept: Callable[[str, str], None], last_built: str
+) -> None:
+    kept(declared(declare, context).outputs["tag"], last_built)
 
     recording = declared(declare, context)
 
     assert recording.of("docker-build:index:Image") == []
+    assert recording.one("aws:ecr/repository:Repository").inputs["tags"] == {"last-built": "none"}
     assert recording.outputs["uri"] == f"{HOST}/quintet-test/echo@{DIGEST}"
 
 
 def test_another_tag_in_the_repository_does_not_keep_it_from_being_built(
-    declare: Declare, context: Path, answer: Answer
+    declare: Declare, context: Path, kept: Callable[[str, str], None]
 ) -> None:
-    answer("aws:ecr/getRepositories:getRepositories", {"names": ["quintet-test/echo"]})
-    answer("aws:ecr/getImages:getImages", {"imageIds": [{"imageTag": "older", "imageDigest": DIGEST}]})
+    kept("older", "older")
 
     assert declared(declare, context).one("docker-build:index:Image")
 
