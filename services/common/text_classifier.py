@@ -41,33 +41,34 @@ class _Window:
 class TextClassifier:
     """A verified model, loaded. One object serves all requests; calls may come from several threads."""
 
-    def __init__(self, model: LocalModel, *, threads: int | None = None) -> None:
+    def __init__(self, model: LocalModel, *, threads: int | None = None, overlap_tokens: int | None = None) -> None:
         """Loads the tokenizer and the weights and runs one short text, so that a model that cannot answer shows here.
 
         Args:
             model: What `services.common.artifacts` verified.
             threads: Threads of one inference; by default the CPU share that Lambda grants, or all CPUs.
+            overlap_tokens: None cuts a text off at the manifest's `max_length` tokens. A number reads a longer text
+                in windows of `max_length` that share this many tokens, and takes each label's highest logit: right
+                for labels that hold for a text as soon as they hold for a part of it.
 
         Raises:
             ModelUnavailable: The files are sound but are no model of the expected inputs and outputs.
         """
         self.manifest = model.manifest
         self.labels = model.manifest.labels
-        self._max_length = model.manifest.max_length
+        self._reads_windows = overlap_tokens is not None
         self._tokenizer = _load_tokenizer(model.folder / TOKENIZER_FILE)
+        self._tokenizer.enable_truncation(model.manifest.max_length, stride=overlap_tokens or 0)
         self._session = _load_session(
             model.folder / MODEL_FILE, threads or LambdaEnvironment.read().cpu_threads(os.cpu_count())
         )
         self._check_and_warm_up()
 
-    def logits(self, texts: Sequence[str], *, overlap_tokens: int | None = None) -> Logits:
+    def logits(self, texts: Sequence[str]) -> Logits:
         """One row of logits a text, in order.
 
         Args:
             texts: Any Unicode text without lone surrogates.
-            overlap_tokens: None cuts a text off at the manifest's `max_length` tokens. A number reads a longer text
-                in windows of `max_length` that share this many tokens, and takes each label's highest logit: right
-                for labels that hold for a text as soon as they hold for a part of it.
 
         Returns:
             float32 [len(texts), len(labels)], finite.
@@ -76,31 +77,24 @@ class TextClassifier:
             ModelUnavailable: The model failed or gave numbers that are not finite.
         """
         result = np.full((len(texts), len(self.labels)), -np.inf, dtype=np.float32)
-        for batch in batched_by_length(self._windows(texts, overlap_tokens)):
+        for batch in batched_by_length(self._windows(texts)):
             rows = self._run(batch)
             np.maximum.at(result, [window.text for window in batch], rows)
         if not np.isfinite(result).all():
             raise ModelUnavailable("The model gave scores that are not finite numbers; publish a sound model.")
         return result
 
-    def probabilities(self, texts: Sequence[str], *, overlap_tokens: int | None = None) -> Logits:
+    def probabilities(self, texts: Sequence[str]) -> Logits:
         """Independent probabilities a label (a sigmoid each, not a softmax): float32 [len(texts), len(labels)]."""
-        return sigmoid(self.logits(texts, overlap_tokens=overlap_tokens))
+        return sigmoid(self.logits(texts))
 
-    def _windows(self, texts: Sequence[str], overlap_tokens: int | None) -> list[_Window]:
+    def _windows(self, texts: Sequence[str]) -> list[_Window]:
         # One by one: encode_batch starts a thread pool, which costs more than the few texts of a request.
-        encodings = [self._tokenizer_for(overlap_tokens).encode(text) for text in texts]
+        encodings = [self._tokenizer.encode(text) for text in texts]
         windows = [_Window(index, encoding) for index, encoding in enumerate(encodings)]
-        if overlap_tokens is not None:
+        if self._reads_windows:
             windows += [_Window(i, part) for i, encoding in enumerate(encodings) for part in encoding.overflowing]
         return windows
-
-    def _tokenizer_for(self, overlap_tokens: int | None) -> Tokenizer:
-        stride = overlap_tokens or 0
-        truncation = self._tokenizer.truncation
-        if truncation is None or truncation["stride"] != stride or truncation["max_length"] != self._max_length:
-            self._tokenizer.enable_truncation(self._max_length, stride=stride)
-        return self._tokenizer
 
     def _run(self, batch: Sequence[_Window]) -> Logits:
         longest = max(window.length for window in batch)
@@ -123,7 +117,7 @@ class TextClassifier:
                 f"{MODEL_FILE} has the wrong interface: expected inputs input_ids and attention_mask and output "
                 f"logits, found {', '.join(sorted(inputs))} and {', '.join(outputs)}."
             )
-        shape = self._run(self._windows(["warm-up"], None)).shape
+        shape = self._run(self._windows(["warm-up"])).shape
         if shape != (1, len(self.labels)):
             raise ModelUnavailable(
                 f"{MODEL_FILE} gives the wrong shape: expected one logit for each of {len(self.labels)} labels, "

@@ -23,14 +23,14 @@ class Moderator:
                 f"manifest.json names the wrong labels: expected {', '.join(LABELS)}, "
                 f"found {', '.join(model.manifest.labels)}."
             )
-        self._classifier = TextClassifier(model, threads=threads)
-        self._overlap_tokens = min(OVERLAP_TOKENS, model.manifest.max_length // 4)
+        overlap_tokens = min(OVERLAP_TOKENS, model.manifest.max_length // 4)
+        self._classifier = TextClassifier(model, threads=threads, overlap_tokens=overlap_tokens)
         self.policy = policy
         self.model_version = model.manifest.version
 
     def judge(self, texts: Sequence[str]) -> list[Judgement]:
         """One judgement a text, in order. Long texts are read to their end, in windows."""
-        probabilities = self._classifier.probabilities(texts, overlap_tokens=self._overlap_tokens)
+        probabilities = self._classifier.probabilities(texts)
         labels = self._classifier.labels
         return [
             self.policy.judge({label: float(row[labels.index(label)]) for label in LABELS}) for row in probabilities

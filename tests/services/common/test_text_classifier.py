@@ -20,8 +20,13 @@ def classifier(tmp_path_factory) -> TextClassifier:
     return load(write_model(tmp_path_factory.mktemp("model")))
 
 
-def load(folder) -> TextClassifier:
-    return TextClassifier(artifacts.verify(folder), threads=1)
+@pytest.fixture(scope="module")
+def in_windows(tmp_path_factory) -> TextClassifier:
+    return load(write_model(tmp_path_factory.mktemp("model")), overlap_tokens=4)
+
+
+def load(folder, *, overlap_tokens=None) -> TextClassifier:
+    return TextClassifier(artifacts.verify(folder), threads=1, overlap_tokens=overlap_tokens)
 
 
 class Recording:
@@ -95,27 +100,21 @@ def test_what_is_cut_off_is_not_read(classifier):
     assert classifier.logits(["word " * 100 + "idiot"])[0, TOXIC] == -4
 
 
-def test_a_long_text_read_in_windows_is_read_to_its_end(classifier):
-    assert classifier.logits(["word " * 100 + "idiot"], overlap_tokens=4)[0, TOXIC] == 4
+def test_a_long_text_read_in_windows_is_read_to_its_end(in_windows):
+    assert in_windows.logits(["word " * 100 + "idiot"])[0, TOXIC] == 4
 
 
-def test_windows_stay_with_their_texts(classifier):
+def test_windows_stay_with_their_texts(in_windows):
     texts = ["word " * 50, "word " * 100 + "idiot", "kill", "word " * 30 + "nonsense"]
 
-    logits = classifier.logits(texts, overlap_tokens=4)
+    logits = in_windows.logits(texts)
 
     assert logits[:, TOXIC].tolist() == [-4, 4, 2, -1]
 
 
-def test_reading_in_windows_does_not_change_how_texts_are_cut_off_afterwards(classifier):
-    classifier.logits(["word " * 100 + "idiot"], overlap_tokens=4)
-
-    assert classifier.logits(["word " * 100 + "idiot"])[0, TOXIC] == -4
-
-
 @given(text=st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=300))
-def test_any_text_gets_finite_probabilities(classifier, text):
-    probabilities = classifier.probabilities([text], overlap_tokens=4)
+def test_any_text_gets_finite_probabilities(in_windows, text):
+    probabilities = in_windows.probabilities([text])
 
     assert np.isfinite(probabilities).all()
     assert ((probabilities >= 0) & (probabilities <= 1)).all()
