@@ -386,10 +386,10 @@ def test_a_protected_stack_does_not_build_on_what_may_change(monkeypatch: pytest
         shared._checked_pins(common(protected=True))
 
 
-def test_a_stack_that_comes_and_goes_is_warned_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stack_that_comes_and_goes_is_only_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[str] = []
     monkeypatch.setattr(shared, "read_pins", lambda: LOOSE)
-    monkeypatch.setattr(pulumi.log, "warn", told.append)
+    monkeypatch.setattr(pulumi.log, "info", told.append)
 
     assert shared._checked_pins(common()) == LOOSE
 
@@ -400,12 +400,12 @@ def test_a_stack_that_comes_and_goes_is_warned_only(monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     ("changes", "digest"), [({}, f"sha256:{'d' * 64}"), ({"images": "promote", "images_from": "dev"}, None)]
 )
-def test_pinned_bases_and_promoted_images_need_no_warning(
+def test_of_pinned_bases_and_promoted_images_there_is_nothing_to_tell(
     monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], digest: str | None
 ) -> None:
     told: list[str] = []
     monkeypatch.setattr(shared, "read_pins", lambda: {"python": BaseImage("example/python", "3.12", digest)})
-    monkeypatch.setattr(pulumi.log, "warn", told.append)
+    monkeypatch.setattr(pulumi.log, "info", told.append)
 
     shared._checked_pins(common(protected=True, **changes))
 
