@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from quintet import console
-from quintet.errors import Exit, QuintetError
+from quintet.errors import Exit, QuintetError, of_the_system
 
 _EXIT_CODES = (
     "Exit codes: 0 done, 1 a deployment or a check failed, 2 wrong usage, 3 the port is in use, 4 no space left, "
@@ -152,6 +152,8 @@ def main() -> None:
         _leave(error)
     except KeyboardInterrupt:
         sys.exit(Exit.INTERRUPTED)
+    except OSError as error:
+        _leave(of_the_system(error))
     except Exception as error:  # noqa: BLE001 - the border to the user
         _leave(console.unexpected(error))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from enum import IntEnum
 from typing import Any
@@ -54,3 +55,27 @@ class QuintetError(Exception):
         self.advice = advice
         self.exit_code = exit_code
         self.details = dict(details or {})
+
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What the system says when a disk, or the user's share of it, is full."""
+
+
+def no_space(place: str) -> QuintetError:
+    """Something could not be written for want of space."""
+    return QuintetError(
+        f"There is no space left for the sandbox in {place}.",
+        advice="Free some, or point QUINTET_HOME at a folder on another disk; then run `quintet up` again.",
+        exit_code=Exit.NO_SPACE,
+    )
+
+
+def of_the_system(error: OSError) -> QuintetError:
+    """What the operating system refused, as something the user can act on."""
+    place = error.filename or "the sandbox's folder"
+    if error.errno in FULL:
+        return no_space(str(place))
+    return QuintetError(
+        f"{place}: {error.strerror or error}.",
+        advice="Make it readable and writable for you, or point QUINTET_HOME at another folder.",
+    )

@@ -174,8 +174,8 @@ class Up:
         client = Client.find(self.checkout)
         if client:
             client.stop()
-        done = summary(self.made) if self.made else "Nothing was deployed"
-        console.note(f"{done}; it is kept for the next `quintet up`. Nothing runs any more.")
+        done = f"{summary(self.made)}, kept for the next `quintet up`." if self.made else "Nothing was deployed."
+        console.note(f"{done} Nothing runs any more.")
 
     def _tell(self, text: str) -> None:
         if not self.machine:

@@ -26,6 +26,7 @@ Event = dict[str, Any]
 _START_SECONDS = 30.0
 _STOP_SECONDS = 30.0
 _POLL_SECONDS = 0.02
+_LOG_BYTES = 10_000_000
 _ANSWER_SECONDS = 10.0
 _SETTLE_SECONDS = 30.0
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
@@ -157,6 +158,8 @@ def _spawn(checkout: Checkout) -> subprocess.Popen[bytes]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_KEPT_FROM_THE_DAEMON)}
     code_root = str(Path(__file__).resolve().parents[2])
     environment = {**kept, "PYTHONPATH": os.pathsep.join(dict.fromkeys((str(checkout.root), code_root)))}
+    if log.exists() and log.stat().st_size > _LOG_BYTES:
+        log.replace(log.with_suffix(".log.1"))
     with log.open("ab") as output:
         return subprocess.Popen(  # noqa: S603 - our own interpreter and module
             [sys.executable, "-m", "quintet.sandbox.daemon", str(checkout.root), str(checkout.home)],

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import traceback
 from collections.abc import Mapping
 from typing import Any
 
 from quintet.checkout import Checkout
-from quintet.errors import Exit, QuintetError
+from quintet.errors import FULL, Exit, QuintetError, no_space
 
 Event = dict[str, Any]
 
@@ -71,8 +70,8 @@ def explain(error: BaseException, checkout: Checkout, *, told: tuple[type[BaseEx
     for cause in _chain(error):
         if isinstance(cause, QuintetError):
             return cause
-        if isinstance(cause, OSError) and cause.errno in {errno.ENOSPC, errno.EDQUOT}:
-            return no_space(checkout)
+        if isinstance(cause, OSError) and cause.errno in FULL:
+            return no_space(str(checkout.home))
         if type(cause).__name__ == _MODEL_ERROR:
             return model_missing(str(cause))
     if isinstance(error, told):
@@ -88,15 +87,6 @@ def _chain(error: BaseException | None) -> list[BaseException]:
         chain.append(error)
         error = error.__cause__ or getattr(error, "cause", None) or error.__context__
     return chain
-
-
-def no_space(checkout: Checkout) -> QuintetError:
-    """The disk is full."""
-    return QuintetError(
-        f"There is no space left for the sandbox in {checkout.home}.",
-        advice="Free some, or point QUINTET_HOME at a folder on another disk; then run `quintet up` again.",
-        exit_code=Exit.NO_SPACE,
-    )
 
 
 def model_missing(message: str) -> QuintetError:

@@ -134,8 +134,9 @@ class LiveSandbox:
     async def _start_functions(self) -> None:
         """Starts the functions' front; anew with a new emulator, as that one knows no credentials of the old one."""
         if self._functions:
-            await self._functions.stop()
-        self._functions = self._world.functions = Functions(
+            before, self._functions, self._world.functions = self._functions, None, None
+            await before.stop()
+        functions = Functions(
             describe=self._world.describe_function,
             credentials=self._world.credentials,
             endpoint_url=self._world.url,
@@ -143,7 +144,8 @@ class LiveSandbox:
             logs=self._checkout.logs,
             metrics=self._world.client("cloudwatch"),
         )
-        await self._functions.start(self._ports.functions)
+        await functions.start(self._ports.functions)
+        self._functions = self._world.functions = functions
 
     def _deploy(self, services: Sequence[str], on_event: OnEvent, *, refresh: bool) -> Outcome:
         project = Project.load(self._checkout.root)

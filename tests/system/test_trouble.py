@@ -131,5 +131,6 @@ def test_down_leaves_nothing_running_and_the_status_says_stopped(live: LiveCheck
     assert down.returncode == 0, down.stderr
     assert live.processes() == []
     assert live.status()["services"]["moderation"]["state"] == "stopped"
+    assert "The sandbox is stopped" in live.run("smoke").stderr
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)

@@ -1,6 +1,7 @@
 """What happens before and around a command."""
 
 import ast
+import errno
 import os
 import subprocess
 import sys
@@ -69,6 +70,26 @@ def test_an_error_ends_the_command_with_its_code_and_advice(monkeypatch: pytest.
 
     assert ended.value.code == Exit.BUSY
     assert capsys.readouterr().err == "error: the door is shut\nOpen it.\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"),
+    [(errno.ENOSPC, Exit.NO_SPACE, "no space left"), (errno.EACCES, Exit.FAILED, "Permission denied")],
+)
+def test_what_the_system_refuses_is_told(number: int, code: Exit, word: str, monkeypatch: pytest.MonkeyPatch, capsys):
+    def refused() -> None:
+        raise OSError(number, os.strerror(number), "/home/me/.quintet")
+
+    monkeypatch.setattr(cli, "app", refused)
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+
+    told = capsys.readouterr().err
+    assert ended.value.code == code
+    assert word in told
+    assert "/home/me/.quintet" in told
+    assert "QUINTET_HOME" in told
 
 
 def test_a_reader_that_leaves_hears_nothing_more(tmp_path: Path):

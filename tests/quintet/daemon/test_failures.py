@@ -150,6 +150,20 @@ def test_another_up_at_the_same_time_is_refused(checkout: SmallCheckout):
     assert_told(up, Exit.BUSY, "Another `quintet up`")
 
 
+def test_a_second_up_is_refused_while_the_first_works(make_checkout: MakeCheckout):
+    checkout = make_checkout("import time, pulumi\ntime.sleep(3)\npulumi.export('endpoints', {})\n")
+    first = checkout.start("up", "--port", str(checkout.port))
+    while "Deploying" not in first.stdout.readline():
+        assert first.poll() is None
+
+    second, down = checkout.up(), checkout.run("down")
+    output, errors = first.communicate(timeout=60)
+
+    assert_told(second, Exit.BUSY, "Another `quintet up`")
+    assert_told(down, Exit.BUSY, "Another `quintet up`")
+    assert first.returncode == 0, output + errors
+
+
 def test_a_damaged_state_is_told_and_a_fresh_start_heals_it(checkout: SmallCheckout):
     checkout.up()
     (checkout.home / "state.json").write_text('{"version": 1, "resour')

@@ -180,6 +180,21 @@ def test_ctrl_c_leaves_nothing_running(make_checkout: MakeCheckout, moment: str)
     assert "Traceback" not in errors
 
 
+def test_a_second_ctrl_c_does_not_keep_the_first_from_stopping_everything(make_checkout: MakeCheckout):
+    checkout = make_checkout("import time, pulumi\ntime.sleep(3)\npulumi.export('endpoints', {})\n")
+    command = checkout.start("up", "--port", str(checkout.port))
+    wait_for(lambda: "Deploying" in command.stdout.readline())
+
+    for _ in range(4):
+        command.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+    output, errors = command.communicate(timeout=60)
+
+    assert command.returncode == 130, output + errors
+    assert "Traceback" not in errors
+    assert checkout.processes() == []
+
+
 def wait_for(holds, seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
