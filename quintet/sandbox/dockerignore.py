@@ -23,22 +23,30 @@ class Context:
         """Read `<Dockerfile>.dockerignore`, or else `.dockerignore` of the context."""
         self.root = root
         patterns = _patterns(root, dockerfile)
-        self._excluded = pathspec.PathSpec.from_lines("gitignore", patterns)
+        self._patterns = pathspec.PathSpec.from_lines("gitignore", patterns).patterns
         self._brought_back = [pattern[2:] for pattern in patterns if pattern.startswith("!")]
 
     def files(self, folder: str = "") -> Iterator[str]:
         """Relative POSIX paths of the files and links at or below a path of the context, sorted."""
         path = self.root / folder
         if path.is_symlink() or path.is_file():
-            if folder and not self._excluded.match_file(folder):
+            if folder and not self._excludes(folder):
                 yield folder
         elif path.is_dir() and not self._prune(folder):
             for child in sorted(path.iterdir()):
                 yield from self.files(posixpath.join(folder, child.name))
 
+    def _excludes(self, path: str) -> bool:
+        """Whether the last pattern that matches a path, or a folder above it, is not one that brings back."""
+        parts = path.split("/")
+        above = ["/".join(parts[: count + 1]) for count in range(len(parts))]
+        matching = (each for each in reversed(self._patterns) if any(each.match_file(name) for name in above))
+        last = next(matching, None)
+        return last is not None and bool(last.include)
+
     def _prune(self, folder: str) -> bool:
         """Whether nothing below an excluded folder can be brought back, so that it need not be looked into."""
-        if not folder or not self._excluded.match_file(f"{folder}/"):
+        if not folder or not self._excludes(folder):
             return False
         return not any(_may_lie_below(pattern, folder) for pattern in self._brought_back)
 
