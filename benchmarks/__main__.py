@@ -20,7 +20,7 @@ import benchmarks
 from benchmarks.measurement import Measurement
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-INFRASTRUCTURE = {"measurement", "live"}
+INFRASTRUCTURE = {"measurement", "live", "local_function"}
 
 
 def names() -> list[str]:
