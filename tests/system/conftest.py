@@ -92,13 +92,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Itera
 
 @pytest.fixture
 def live(sandbox: LiveCheckout) -> Iterator[LiveCheckout]:
-    """The sandbox, up and as the repository says; edits are undone afterwards.
-
-    Twice, as an image that has just been built is declared no more once the registry has it.
-    """
-    for _ in range(2):
-        up = sandbox.up()
-        assert up.returncode == 0, up.stdout + up.stderr
+    """The sandbox, up and as the repository says; edits are undone afterwards."""
+    up = sandbox.up()
+    assert up.returncode == 0, up.stdout + up.stderr
     yield sandbox
     sandbox.restore()
 
