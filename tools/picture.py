@@ -14,7 +14,7 @@ from quintet.sandbox.engine import Recording, Resource, record
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "images" / "quintet.svg"
-STACK = "prod"
+STACK = "dev"
 
 # Type token -> column and caption. A type that is not here has no box; arrows pass through it.
 SHOWN = {
@@ -28,8 +28,9 @@ SHOWN = {
     "aws:sns/topic:Topic": (5, "SNS topic"),
     "aws:cloudwatch/dashboard:Dashboard": (4, "Dashboard"),
 }
+JOINTS = {"aws:apigatewayv2/integration:Integration"}
 COLUMNS = ("caller", "edge", "compute", "holds", "watches", "tells")
-WIDTH, HEIGHT, GAP_X, GAP_Y, TOP = 158, 44, 40, 14, 54
+WIDTH, HEIGHT, GAP_X, GAP_Y, TOP = 192, 44, 36, 12, 46
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,23 +73,30 @@ def boxes(recording: Recording) -> list[Box]:
 
 
 def arrows(recording: Recording, drawn: Iterable[Box]) -> set[tuple[Box, Box]]:
-    """Pairs of boxes of which the first depends on the second, through any number of resources without a box."""
+    """Pairs of boxes of which the first calls, reads or tells the second; they lead from left to right.
+
+    A resource that has no box and needs two boxes joins them, as an integration does with its API and its function.
+    """
     box_of = {urn: box for box in drawn for urn in box.urns}
     needs = {resource.urn: set(resource.dependencies) for resource in recording.resources}
-    found = set()
-    for urn, start in box_of.items():
-        seen, waiting = set[str](), list(needs[urn])
+
+    def reached(urn: str) -> set[Box]:
+        seen, waiting, found = set[str](), list(needs[urn]), set[Box]()
         while waiting:
             other = waiting.pop()
-            if other in seen:
-                continue
-            seen.add(other)
-            end = box_of.get(other)
-            if end is None:
+            if other in box_of:
+                found.add(box_of[other])
+            elif other not in seen:
+                seen.add(other)
                 waiting.extend(needs.get(other, ()))
-            elif end is not start:
-                found.add((start, end))
-    return found
+        return found
+
+    joined = [
+        {box_of[urn]} | reached(urn) if urn in box_of else reached(urn)
+        for urn, type_ in ((resource.urn, resource.type) for resource in recording.resources)
+        if type_ in SHOWN or type_ in JOINTS
+    ]
+    return {(a, b) for boxes_ in joined for a in boxes_ for b in boxes_ if b.column == a.column + 1}
 
 
 def svg(drawn: list[Box], lines: set[tuple[Box, Box]]) -> str:
@@ -138,9 +146,8 @@ def rectangle(box: Box) -> str:
 
 
 def line(start: Box, end: Box) -> str:
-    """A curve from the right of one box to the left of another, or from left to right where it leads back."""
-    forward = end.column > start.column
-    x1, x2 = (start.x + WIDTH, end.x) if forward else (start.x, end.x + WIDTH)
+    """A curve from the right of one box to the left of another."""
+    x1, x2 = start.x + WIDTH, end.x
     y1, y2 = start.y + HEIGHT // 2, end.y + HEIGHT // 2
     middle = (x1 + x2) // 2
     return f'<path d="M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}"/>'
