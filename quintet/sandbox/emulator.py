@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 import signal
 import socket
@@ -34,7 +35,9 @@ _POLL_SECONDS = 0.02
 _NO_LIFESPAN = b"continuing without Lifespan support"
 """What its HTTP server says when ministack's start failed: it goes on, without what was to be loaded and saved."""
 
-_NOT_SAVED = b"Persistence: failed to save"
+_NOT_LOADED = re.compile(rb"Persistence: failed to load|continuing fresh")
+_STOPPING = b"MiniStack shutting down"
+_NOT_SAVED = re.compile(rb"Persistence: (failed to save|error getting state)")
 
 
 class EmulatorError(QuintetError):
@@ -50,7 +53,8 @@ class Emulator:
         port: Where it answers.
         url: `http://127.0.0.1:<port>`.
         log: What it prints.
-        unclean: Known after `start`: the last run did not save its state, so resources may be gone.
+        unclean: Known after `start`: the last run did not end by saving its state, or that could not be loaded, so
+            resources may be gone.
     """
 
     def __init__(self, home: Path, port: int, *, lambda_front: str = "", region: str = REGION) -> None:
@@ -113,7 +117,8 @@ class Emulator:
         except subprocess.TimeoutExpired:
             self._kill()
             return False
-        if self._process.returncode not in {0, -signal.SIGTERM} or _NOT_SAVED in self._log_since_start():
+        last_words = self._log_since_start().rpartition(_STOPPING)[2]
+        if self._process.returncode not in {0, -signal.SIGTERM} or _NOT_SAVED.search(last_words):
             return False
         self._unsaved.unlink(missing_ok=True)
         return True
@@ -193,6 +198,7 @@ class Emulator:
                 if _NO_LIFESPAN in self._log_since_start():
                     raise self._error("it could not load its state, and would not save it either")
                 if answered and self._listens():
+                    self.unclean = self.unclean or _NOT_LOADED.search(self._log_since_start()) is not None
                     return
                 time.sleep(_POLL_SECONDS)
         raise self._error(f"it did not answer on port {self.port} within {START_SECONDS:.0f} s")

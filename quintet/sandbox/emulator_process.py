@@ -6,6 +6,7 @@ Ministack itself is configured by its own environment variables (`quintet.sandbo
 - `QUINTET_DENIALS`: the file that refused calls are appended to.
 """
 
+import asyncio
 import contextvars
 import importlib
 import os
@@ -13,15 +14,21 @@ import re
 import signal
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 from quintet.sandbox import emulator_gaps, emulator_http_api
 from quintet.sandbox.denials import DenialWriter
-from quintet.sandbox.emulator_gaps import Record, replace
+from quintet.sandbox.emulator_gaps import Record, found, replace
 
 NOT_AUTHORIZED = re.compile(rb"User: (\S*) ?is not authorized to perform: ([\w-]+:\w+)(?: on resource: ([^\s\"<]+))?")
+
+QUIET_SECONDS = 1.0
+"""How long no request comes before the state is saved."""
+
+App = Callable[..., Awaitable[None]]
 
 _recorded: contextvars.ContextVar[bool] = contextvars.ContextVar("recorded", default=False)
 
@@ -39,8 +46,49 @@ def main() -> None:
     emulator_gaps.ask_policies_for_log_streams()
     record_denials_of_the_evaluator(record)
     record_denials_of_single_services(record)
+    save_state_when_quiet()
     end_with_the_parent()
     importlib.import_module("ministack.app").main()
+
+
+def save_state_when_quiet() -> None:
+    """1.5.33 saves its state when it is ended by SIGTERM only: a killed machine would lose all since its start.
+
+    It is saved after every burst of requests, on the event loop, so that nothing changes meanwhile.
+    """
+    needed = "what was deployed must outlive a machine that is switched off"
+    save_all = found("core.persistence", "save_all", needed=needed)
+    states = found("app", "_build_persistence_save_dict", needed=needed)
+    asked_at = [0.0]
+
+    async def save_after_bursts() -> None:
+        saved_at = 0.0
+        while True:
+            await asyncio.sleep(QUIET_SECONDS / 4)
+            if asked_at[0] > saved_at and time.monotonic() - asked_at[0] > QUIET_SECONDS:
+                saved_at = asked_at[0]
+                save_all(states())
+
+    def noting_requests(original: App) -> App:
+        async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401  ASGI's
+            if scope.get("path") != "/_ministack/health":
+                asked_at[0] = time.monotonic()
+            await original(scope, receive, send)
+
+        return app
+
+    def saving(original: App) -> App:
+        async def lifespan(scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401  ASGI's
+            saver = asyncio.ensure_future(save_after_bursts())
+            try:
+                await original(scope, receive, send)
+            finally:
+                saver.cancel()
+
+        return lifespan
+
+    replace("app", "app", noting_requests, needed=needed)
+    replace("app", "_handle_lifespan", saving, needed=needed)
 
 
 def end_with_the_parent() -> None:

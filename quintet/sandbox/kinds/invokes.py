@@ -97,7 +97,7 @@ def get_images(world: "World", arguments: Properties) -> Properties:
         for image in page["imageIds"]
     ]
     common = {"region": world.region, "registryId": world.account, "repositoryName": name}
-    return {"id": world.region, "imageIds": images, **common}
+    return {"imageIds": images, **common}
 
 
 @invoke("aws:ecr/getImage:getImage")

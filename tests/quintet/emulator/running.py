@@ -22,7 +22,7 @@ def free_port() -> int:
 
 
 class StubFront:
-    """Stands for the front of the functions: its contract is the module docstring of quintet.sandbox.functions.front."""
+    """Stands for the front of the functions; its contract is the docstring of quintet.sandbox.functions.front."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[dict[str, str], Any]] = []

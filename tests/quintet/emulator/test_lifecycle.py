@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,7 @@ import pytest
 from quintet.errors import Exit
 from quintet.sandbox import emulator as module
 from quintet.sandbox.emulator import Emulator, EmulatorError
+from quintet.sandbox.emulator_gaps import SEEN_WITH
 from quintet.sandbox.world import World
 from tests.quintet.emulator.running import TRUST, free_port
 
@@ -100,6 +102,35 @@ def test_a_killed_emulator_is_found_unclean_once(emulator: Emulator) -> None:
     emulator.stop()
     emulator.start()
     assert not emulator.unclean
+
+
+def test_what_was_made_a_moment_before_a_kill_is_not_lost(emulator: Emulator) -> None:
+    emulator.start()
+    saved = emulator.home / "emulator" / "sns.json"
+    world_of(emulator).client("sns").create_topic(Name="kept")
+
+    deadline = time.monotonic() + 10
+    while not (saved.exists() and "kept" in saved.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    os.kill(emulator.pid or 0, signal.SIGKILL)
+    while emulator.alive:
+        time.sleep(0.01)
+    emulator.start()
+
+    assert emulator.unclean
+    assert world_of(emulator).client("sns").list_topics()["Topics"]
+
+
+def test_a_state_that_cannot_be_read_counts_as_unclean(emulator: Emulator) -> None:
+    emulator.start()
+    world_of(emulator).client("sns").create_topic(Name="lost")
+    emulator.stop()
+    (emulator.home / "emulator" / "sns.json").write_text("{")
+
+    emulator.start()
+
+    assert emulator.unclean
 
 
 def test_a_port_in_use_is_named_with_its_holder(home: Path) -> None:
@@ -265,10 +296,6 @@ def test_a_ministack_without_what_is_replaced_is_named_with_its_version(home: Pa
 
 
 def test_the_workarounds_were_written_for_the_installed_version() -> None:
-    from importlib.metadata import version
-
-    from quintet.sandbox.emulator_gaps import SEEN_WITH
-
     assert version("ministack") == SEEN_WITH
 
 

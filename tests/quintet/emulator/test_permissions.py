@@ -54,9 +54,10 @@ def stage(world: World) -> dict[str, str]:
 
 HERE = "us-east-1:123456789012"
 Call = Callable[[Clients, dict[str, str]], Any]
+Case = tuple[str, str, str, Call]
 
 # action, the resource that is allowed, another one that is not enough, the call
-CALLS: list[tuple[str, str, str, Call]] = [
+CALLS: list[Case] = [
     ("s3:GetObject", "arn:aws:s3:::permission-tests/a/*", "arn:aws:s3:::permission-tests/b/*",
      lambda c, s: c("s3").get_object(Bucket="permission-tests", Key="a/x")),
     ("s3:ListBucket", "arn:aws:s3:::permission-tests", "arn:aws:s3:::other",
@@ -82,19 +83,21 @@ CALLS: list[tuple[str, str, str, Call]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("action", "resource", "other", "call"), CALLS, ids=[call[0] for call in CALLS])
+@pytest.mark.parametrize("case", CALLS, ids=[case[0] for case in CALLS])
 def test_a_role_may_do_what_its_policy_allows(
-    act_as: Callable[..., Clients], stage: dict[str, str], action: str, resource: str, other: str, call: Call
+    act_as: Callable[..., Clients], stage: dict[str, str], case: Case
 ) -> None:
+    action, resource, _, call = case
     clients = act_as((action, resource.format(**stage)))
 
     assert call(clients, stage)["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
-@pytest.mark.parametrize(("action", "resource", "other", "call"), CALLS, ids=[call[0] for call in CALLS])
+@pytest.mark.parametrize("case", CALLS, ids=[case[0] for case in CALLS])
 def test_a_role_may_not_do_it_on_another_resource(
-    world: World, act_as: Callable[..., Clients], stage: dict[str, str], action: str, resource: str, other: str, call: Call
+    world: World, act_as: Callable[..., Clients], stage: dict[str, str], case: Case
 ) -> None:
+    action, _, other, call = case
     clients = act_as((action, other))
     mark = world.denials.mark()
 
@@ -156,7 +159,11 @@ def test_a_log_group_without_a_star_allows_no_streams(act_as: Callable[..., Clie
 def test_a_role_that_does_not_trust_the_caller_cannot_be_assumed_and_that_is_noted(
     world: World, act_as: Callable[..., Clients]
 ) -> None:
-    statement = {"Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:role/x"}, "Action": "sts:AssumeRole"}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "arn:aws:iam::123456789012:role/x"},
+        "Action": "sts:AssumeRole",
+    }
     trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     role = world.client("iam").create_role(RoleName="closed", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     clients = act_as(("sts:AssumeRole", "*"))

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import warnings
 from functools import cache
 from typing import Any
 
@@ -13,7 +14,9 @@ def class_of(token: str) -> Any:
     package, module, name = token.split(":")
     folder = module.split("/")[0]
     parts = [_PACKAGES[package], *([] if folder == "index" else ["lambda_" if folder == "lambda" else folder])]
-    return getattr(importlib.import_module(".".join(parts)), name)
+    with warnings.catch_warnings():  # the first import of a module warns of its deprecated names
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return getattr(importlib.import_module(".".join(parts)), name)
 
 
 def _names(token: str) -> dict[str, str]:

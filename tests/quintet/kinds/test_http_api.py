@@ -38,7 +38,12 @@ class Served:
 
     def _stage(self) -> Made:
         self.group = self.deploy.make("aws:cloudwatch/logGroup:LogGroup")
-        line = {"id": "$context.requestId", "route": "$context.routeKey", "status": "$context.status", "x": "$context.no"}
+        line = {
+            "id": "$context.requestId",
+            "route": "$context.routeKey",
+            "status": "$context.status",
+            "x": "$context.no",
+        }
         log = {"destinationArn": self.group["arn"], "format": json.dumps(line)}
         given = {"apiId": self.api.id, "name": "$default", "autoDeploy": True, "accessLogSettings": log}
         return self.deploy.make("aws:apigatewayv2/stage:Stage", **given)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from quintet.sandbox.engine.errors import SandboxError
-from quintet.sandbox.kinds.base import KINDS, UnknownInputError
+from quintet.sandbox.kinds.base import KINDS, UNKNOWN, UnknownInputError
 from quintet.sandbox.kinds.cloud import load_kinds
 from tests.quintet.emulator.running import TRUST
 from tests.quintet.kinds.deploying import Deployer
@@ -84,9 +84,7 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("token", "inputs", "message"), MISTAKES)
-def test_what_aws_would_refuse_is_refused(
-    deploy: Deployer, token: str, inputs: dict[str, Any], message: str
-) -> None:
+def test_what_aws_would_refuse_is_refused(deploy: Deployer, token: str, inputs: dict[str, Any], message: str) -> None:
     with pytest.raises((SandboxError, ValueError)) as error:
         deploy.make(token, **inputs)
 
@@ -99,8 +97,6 @@ def test_a_name_of_the_pattern_that_is_too_long_is_refused(deploy: Deployer) -> 
 
 
 def test_a_preview_may_hold_unknown_values(deploy: Deployer) -> None:
-    from quintet.sandbox.kinds.base import UNKNOWN
-
     inputs = IMAGE | {"role": UNKNOWN, "imageUri": UNKNOWN, "environment": {"variables": {"TABLE": UNKNOWN}}}
 
     assert deploy.cloud.check("aws:lambda/function:Function", "x", {}, inputs, autoname="a")["role"] == UNKNOWN

@@ -45,7 +45,7 @@ def test_an_image_that_was_never_pushed_is_refused(deploy: Deployer) -> None:
     image = deploy.image()
     missing = f"{uri(image).rpartition('@')[0]}@sha256:{'0' * 64}"
 
-    with pytest.raises(SandboxError, match="does not exist. Provide a valid source image"):
+    with pytest.raises(SandboxError, match=r"does not exist\. Provide a valid source image"):
         deploy.function(imageUri=missing)
 
 
