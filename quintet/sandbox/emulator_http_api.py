@@ -127,19 +127,33 @@ def answer_failed_functions_as_http_apis_do() -> None:
 
 
 def serve_http_apis_as_aws_does() -> None:
-    """1.5.33 serves the stage `$default` of an HTTP API that has none, and writes neither metrics nor access logs."""
+    """1.5.33 serves the stage `$default` of an HTTP API that has none, and writes neither metrics nor access logs.
+
+    On a route with IAM authorization it also lets through what is not signed but has some Authorization header.
+    """
     needed = "a program without a stage has no address, and alarms and logs of an API need its calls"
+    authorization_of = found("services.apigateway", "route_authorization_type", needed=needed)
     stages_of = found("services.apigateway", "_stages", needed=needed)
     route_of = found("services.apigateway", "_match_route", needed=needed)
     measure, log = _api_metrics(needed), _access_log(needed)
 
     def build(original: Callable[..., Awaitable[Answer]]) -> Callable[..., Awaitable[Answer]]:
-        async def execute(api_id: str, stage: str, path: str, method: str, *arguments: Any) -> Answer:  # noqa: ANN401
+        async def execute(
+            api_id: str,
+            stage: str,
+            path: str,
+            method: str,
+            headers: dict[str, str],
+            *arguments: Any,  # noqa: ANN401  handed on
+        ) -> Answer:
             settings = stages_of.get(api_id, {}).get(stage)
             if settings is None:
                 return _message(404, "Not Found")
             started = time.time()
-            answer = await original(api_id, stage, path, method, *arguments)
+            if authorization_of(api_id, stage, method, path) == "AWS_IAM" and not _signed(headers):
+                answer = _message(403, "Forbidden")
+            else:
+                answer = await original(api_id, stage, path, method, headers, *arguments)
             route = (route_of(api_id, method, path) or {}).get("routeKey", "-")
             call = _Call(api_id, stage, method, path, route, answer[0], len(answer[2]), started, time.time() - started)
             measure(call)
@@ -149,6 +163,11 @@ def serve_http_apis_as_aws_does() -> None:
         return execute
 
     replace("services.apigateway", "_handle_execute_in_scope", build, needed=needed)
+
+
+def _signed(headers: dict[str, str]) -> bool:
+    authorization = next((value for name, value in headers.items() if name.lower() == "authorization"), "")
+    return authorization.startswith("AWS4-HMAC-SHA256 ")
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,11 @@ from typing import Any
 
 import httpx
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
-from tests.quintet.emulator.running import StubFront
+from tests.quintet.emulator.running import StubFront, policy
 from tests.quintet.kinds.deploying import Deployer, Made
 from tests.quintet.kinds.test_lambda import alias, total
 
@@ -30,7 +33,7 @@ class Served:
         )
         target = f"integrations/{self.integration.id}"
         route = {"apiId": self.api.id, "routeKey": "ANY /{path+}", "target": target}
-        deploy.make("aws:apigatewayv2/route:Route", **route)
+        self.route = deploy.make("aws:apigatewayv2/route:Route", **route)
         if stage:
             self.stage = self._stage()
         if allowed:
@@ -60,6 +63,16 @@ class Served:
 
     def call(self, method: str = "POST", path: str = "/v1/moderate", **options: Any) -> httpx.Response:
         return httpx.request(method, self.api["apiEndpoint"] + path, trust_env=False, timeout=10, **options)
+
+    def signed(self, allows: str) -> httpx.Response:
+        """A call with the credentials of a role that has this policy."""
+        role = self.deploy.role()
+        self.deploy.make("aws:iam/rolePolicy:RolePolicy", role=role["name"], policy=allows)
+        given = self.deploy.world.credentials(role["arn"], "session")
+        credentials = Credentials(given.access_key_id, given.secret_access_key, given.session_token)
+        request = AWSRequest("POST", self.api["apiEndpoint"] + "/v1/moderate", data=b"{}")
+        SigV4Auth(credentials, "execute-api", "us-east-1").add_auth(request)
+        return self.call(content=b"{}", headers=dict(request.headers))
 
 
 def test_a_call_reaches_the_function(deploy: Deployer, front: StubFront) -> None:
@@ -149,6 +162,24 @@ def test_a_body_above_ten_megabytes_is_too_large(deploy: Deployer, front: StubFr
 
 def test_an_api_without_a_stage_has_no_address(deploy: Deployer) -> None:
     assert Served(deploy, stage=False).call().status_code == 404
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}, {"Authorization": "Basic eDp5"}])
+def test_a_route_with_iam_authorization_admits_signed_calls_only(deploy: Deployer, headers: dict[str, str]) -> None:
+    served = Served(deploy)
+    served.route.update({**served.route.inputs, "authorizationType": "AWS_IAM"})
+
+    assert served.call(headers=headers).status_code == 403
+
+
+def test_a_signed_call_needs_the_permission_to_invoke_the_api(deploy: Deployer) -> None:
+    served = Served(deploy)
+    served.route.update({**served.route.inputs, "authorizationType": "AWS_IAM"})
+
+    allowed = served.signed(policy(("execute-api:Invoke", f"{served.api['executionArn']}/*")))
+    denied = served.signed(policy(("execute-api:Invoke", f"{served.api['executionArn']}/*/GET/*")))
+
+    assert (allowed.status_code, denied.status_code) == (200, 403)
 
 
 def test_a_path_without_a_route_is_not_found(deploy: Deployer) -> None:
