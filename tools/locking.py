@@ -10,9 +10,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def _pyproject(root: Path) -> dict[str, Any]:
+    return tomllib.loads((root / "pyproject.toml").read_text())
+
+
 def project(root: Path = ROOT) -> dict[str, Any]:
     """The [project] table."""
-    table: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text())["project"]
+    table: dict[str, Any] = _pyproject(root)["project"]
     return table
 
 
@@ -23,6 +27,7 @@ def fingerprint(root: Path = ROOT) -> str:
         "python": table["requires-python"],
         "dependencies": table["dependencies"],
         "extras": table["optional-dependencies"],
+        "overrides": _pyproject(root)["tool"]["uv"]["override-dependencies"],
         "uv": (root / "requirements" / "uv.in").read_text(),
     }
     return f"# resolved from sha256:{hashlib.sha256(json.dumps(wishes, sort_keys=True).encode()).hexdigest()}"
