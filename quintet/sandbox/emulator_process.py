@@ -4,6 +4,7 @@ Ministack itself is configured by its own environment variables (`quintet.sandbo
 
 - `MINISTACK_LAMBDA_FRONT`: where functions of package type Image are invoked; without it they answer an error.
 - `QUINTET_DENIALS`: the file that refused calls are appended to.
+- `QUINTET_CALLS`: the file that calls allowed to roles are appended to; without it they are not recorded.
 """
 
 import asyncio
@@ -20,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from quintet.sandbox import emulator_gaps, emulator_http_api
-from quintet.sandbox.denials import DenialWriter
+from quintet.sandbox.calls import CallWriter
+from quintet.sandbox.emulator_calls import record_calls_of_roles
 from quintet.sandbox.emulator_gaps import Record, found, replace
 
 NOT_AUTHORIZED = re.compile(rb"User: (\S*) ?is not authorized to perform: ([\w-]+:\w+)(?: on resource: ([^\s\"<]+))?")
@@ -35,7 +37,7 @@ _recorded: contextvars.ContextVar[bool] = contextvars.ContextVar("recorded", def
 
 def main() -> None:
     """Apply the workarounds and run ministack in the foreground until SIGTERM, on which it saves its state."""
-    record = DenialWriter(Path(os.environ["QUINTET_DENIALS"])).write if "QUINTET_DENIALS" in os.environ else _nowhere
+    record = CallWriter(Path(os.environ["QUINTET_DENIALS"])).write if "QUINTET_DENIALS" in os.environ else _nowhere
     emulator_gaps.invoke_image_functions_at_the_front(os.environ.get("MINISTACK_LAMBDA_FRONT", ""))
     emulator_gaps.leave_logs_and_metrics_of_image_functions_alone()
     emulator_gaps.take_this_machines_http_for_tls()
@@ -43,6 +45,8 @@ def main() -> None:
     emulator_http_api.call_functions_as_http_apis_do(record)
     emulator_http_api.answer_failed_functions_as_http_apis_do()
     emulator_http_api.serve_http_apis_as_aws_does()
+    if "QUINTET_CALLS" in os.environ:
+        record_calls_of_roles(CallWriter(Path(os.environ["QUINTET_CALLS"])).write)
     emulator_gaps.ask_policies_for_log_streams()
     record_denials_of_the_evaluator(record)
     record_denials_of_single_services(record)
