@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import httpx
@@ -18,7 +17,6 @@ import pytest
 from quintet.errors import Exit
 from quintet.sandbox import emulator as module
 from quintet.sandbox.emulator import Emulator, EmulatorError
-from quintet.sandbox.emulator_gaps import SEEN_WITH
 from quintet.sandbox.world import World
 from tests.quintet.emulator.running import TRUST, free_port
 
@@ -279,24 +277,6 @@ def test_stopping_twice_is_no_error(emulator: Emulator) -> None:
     assert emulator.stop()
     with pytest.raises(httpx.ConnectError):
         httpx.get(emulator.url, trust_env=False)
-
-
-@pytest.mark.parametrize("name", ["_proxy_url_for", "_execute_function_proxy", "_reserved_concurrency"])
-def test_a_ministack_without_what_is_replaced_is_named_with_its_version(home: Path, name: str) -> None:
-    code = (
-        f"from ministack.services import lambda_svc; del lambda_svc.{name}\n"
-        "from quintet.sandbox.emulator_process import main; main()"
-    )
-
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-
-    assert ended.returncode == 1
-    assert f"ministack 1.5.33 has no services.lambda_svc.{name}" in ended.stderr
-    assert "Traceback" not in ended.stderr
-
-
-def test_the_workarounds_were_written_for_the_installed_version() -> None:
-    assert version("ministack") == SEEN_WITH
 
 
 def test_the_log_of_refused_calls_lies_at_home(emulator: Emulator) -> None:
