@@ -167,32 +167,28 @@ class Emulator:
     def _environment(self) -> dict[str, str]:
         """A clean one: an AWS_ACCESS_KEY_ID of the user's would become the emulator's root key."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "VIRTUAL_ENV") if name in os.environ}
-        recorded = {"QUINTET_CALLS": str(self.log.parent / calls.FILE)} if calls.wanted() else {}
-        return (
-            kept
-            | recorded
-            | {
-                "PYTHONUNBUFFERED": "1",
-                "GATEWAY_PORT": str(self.port),
-                "BIND_HOST": HOST,
-                "MINISTACK_HOST": HOST,
-                "MINISTACK_ACCOUNT_ID": ACCOUNT,
-                "MINISTACK_REGION": self.region,
-                "AWS_ACCESS_KEY_ID": ROOT_KEY,
-                "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
-                "AUTH": "true",
-                "PERSIST_STATE": "1",
-                "STATE_DIR": str(self._state),
-                "S3_PERSIST": "1",
-                "S3_DATA_DIR": str(self.home / "s3"),
-                "IOT_MTLS_ENABLED": "0",
-                "SFTP_ENABLED": "0",
-                "TMPDIR": str(self._state / "tmp"),
-                "DOCKER_HOST": f"unix://{self._state}/no-docker",  # it would tidy up containers of this machine
-                "MINISTACK_LAMBDA_FRONT": self._lambda_front,
-                "QUINTET_DENIALS": str(self.log.parent / "denials.jsonl"),
-            }
-        )
+        return kept | {
+            "PYTHONUNBUFFERED": "1",
+            "GATEWAY_PORT": str(self.port),
+            "BIND_HOST": HOST,
+            "MINISTACK_HOST": HOST,
+            "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "MINISTACK_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": ROOT_KEY,
+            "AWS_SECRET_ACCESS_KEY": ROOT_KEY,
+            "AUTH": "true",
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(self._state),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(self.home / "s3"),
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "TMPDIR": str(self._state / "tmp"),
+            "DOCKER_HOST": f"unix://{self._state}/no-docker",  # it would tidy up containers of this machine
+            "MINISTACK_LAMBDA_FRONT": self._lambda_front,
+            "QUINTET_DENIALS": str(self.log.parent / "denials.jsonl"),
+            **({"QUINTET_CALLS": str(self.log.parent / calls.FILE)} if calls.wanted() else {}),
+        }
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_SECONDS
