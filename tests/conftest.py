@@ -2,10 +2,11 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,3 +36,18 @@ def tool() -> Callable[[str], str]:
 def repository() -> Path:
     """The root of the checkout under test."""
     return ROOT
+
+
+# Without these, chromium looks for the internet at its start.
+QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
+
+
+@pytest.fixture(scope="session")
+def browser(tool: Callable[[str], str]) -> Iterator[Browser]:
+    """A real browser: Debian's chromium, driven by Playwright."""
+    chromium = tool("chromium")
+    sandboxed = [] if os.geteuid() else ["--no-sandbox"]  # chromium refuses its own sandbox to root
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=[*QUIET, "--disable-gpu", *sandboxed])
+        yield launched
+        launched.close()
