@@ -67,7 +67,7 @@ class BuildContext:
 class _Ignore:
     """A .dockerignore: the last pattern that matches a path, or a folder above it, decides."""
 
-    spec: pathspec.PathSpec[pathspec.Pattern]
+    patterns: tuple[pathspec.Pattern, ...]
     kept: tuple[PurePosixPath, ...]
 
     @classmethod
@@ -76,10 +76,14 @@ class _Ignore:
         patterns = [(line.startswith("!"), PurePosixPath(line.lstrip("!").strip().strip("/"))) for line in lines]
         # Docker's patterns begin at the root, as git's do with a slash.
         spec = pathspec.PathSpec.from_lines("gitignore", [f"{'!' * keep}/{pattern}" for keep, pattern in patterns])
-        return cls(spec, tuple(_literal(pattern) for keep, pattern in patterns if keep))
+        return cls(tuple(spec.patterns), tuple(_literal(pattern) for keep, pattern in patterns if keep))
 
     def excludes(self, path: str) -> bool:
-        return self.spec.match_file(path)
+        # Asked folder by folder: a pattern such as `*` leaves out what lies below what it matches.
+        names = [path, *(str(folder) for folder in PurePosixPath(path).parents if folder.name)]
+        matching = (each for each in reversed(self.patterns) if any(each.match_file(name) for name in names))
+        last = next(matching, None)
+        return last is not None and bool(last.include)
 
     def may_keep_below(self, folder: str) -> bool:
         """Whether a `!` pattern can reach into a folder that is left out."""

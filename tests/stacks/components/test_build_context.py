@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from quintet.sandbox.dockerignore import Context
 from stacks.components.build_context import BuildContext, BuildContextError
+from stacks.settings import ROOT
 from tests.stacks.declaring import small_context
 
 
@@ -121,3 +123,22 @@ def test_the_context_of_moderation_is_hashed_in_no_time(repository: Path) -> Non
     moderation.tag({})
 
     assert time.perf_counter() - begin < 0.5
+
+
+def test_what_a_star_leaves_out_stays_out_below_it(tmp_path: Path) -> None:
+    for name in ("locks/a.txt", "locks/b.txt", "code/main.py", "other/deep/c.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "Dockerfile").touch()
+    (tmp_path / "Dockerfile.dockerignore").write_text("*\n!locks/a.txt\n!code\n")
+
+    files = BuildContext(root=tmp_path, dockerfile="Dockerfile").files()
+
+    assert files == ["code/main.py", "locks/a.txt"]
+
+
+@pytest.mark.parametrize("dockerfile", sorted(path.relative_to(ROOT) for path in ROOT.glob("services/*/Dockerfile")))
+def test_the_hash_covers_what_the_sandbox_sends_to_the_builder(dockerfile: Path) -> None:
+    sent = Context(ROOT, ROOT / dockerfile).files()
+
+    assert BuildContext(root=ROOT, dockerfile=str(dockerfile)).files() == sorted(sent)
