@@ -43,7 +43,7 @@ bench: $(INSTALLED) ## measure the speeds that docs/benchmarks.md states
 	@$(BIN)/python -m benchmarks
 
 images: $(INSTALLED) ## build the services' container images with Docker
-	@tools/images
+	@$(BIN)/quintet images
 
 picture: $(INSTALLED) ## draw docs/images/quintet.svg from the program
 	@$(BIN)/python tools/picture.py

@@ -144,6 +144,33 @@ def smoke(services: Services = None, *, stack: Stack = "sandbox", machine: AsJso
     raise typer.Exit(run(Checkout.find(), services or [], stack=stack, machine=machine))
 
 
+@app.command()
+def images(
+    services: Services = None,
+    *,
+    base_image: Annotated[
+        str | None, typer.Option(metavar="IMAGE", help="Build on this one instead: a mirror's, or one already here.")
+    ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(metavar="MODE", help="Docker's --network while building; host where containers have no other."),
+    ] = None,
+) -> None:
+    """Build the container images that the program declares, with the Docker of this machine.
+
+    The sandbox needs neither Docker nor these images.
+
+    \b
+    Examples:
+      quintet images
+      quintet images moderation --base-image mirror.example.com/lambda/python:3.12
+    """  # noqa: D301 - as above
+    from quintet.checkout import Checkout  # noqa: PLC0415
+    from quintet.commands.images import images as run  # noqa: PLC0415
+
+    raise typer.Exit(run(Checkout.find(), services or [], base_image=base_image, network=network))
+
+
 def main() -> None:
     """Runs the command; whatever goes wrong is one message and an exit code."""
     try:

@@ -8,7 +8,7 @@ import pytest
 from quintet import cli
 from quintet.errors import Exit
 
-COMMANDS = ("up", "preview", "down", "status", "logs", "smoke")
+COMMANDS = ("up", "preview", "down", "status", "logs", "smoke", "images")
 
 
 def quintet(*arguments: str, folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
