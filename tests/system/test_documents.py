@@ -66,7 +66,8 @@ def test_the_commands_of_the_readme_work_one_after_another(repository: Path, clo
 def test_the_commands_of_the_documents_work_on_a_running_sandbox(live: LiveCheckout, repository: Path) -> None:
     lines = commands(repository, "sandbox")
 
-    result = bash(lines, live.root, URL=live.url("moderation").rstrip("/"))
+    path = f"{repository / '.venv' / 'bin'}:{os.environ['PATH']}"
+    result = bash(lines, live.root, PATH=path, URL=live.url("moderation").rstrip("/"))
 
     assert lines
     assert result.returncode == 0, result.stdout + result.stderr
