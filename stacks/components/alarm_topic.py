@@ -1,6 +1,7 @@
 """Where alarms go: an SNS topic under a key of its own, and the people who read it."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,10 @@ from stacks.components.arguments import checked_name, matching, refuse, within
 _MAIL = r"[^@\s]+@[^@\s]+\.[^@\s]+"
 
 # Who may announce something. The key `alias/aws/sns` admits none of them, and alarms are then dropped in silence.
-_PUBLISHERS = ("cloudwatch.amazonaws.com", "events.amazonaws.com", "budgets.amazonaws.com")
+_PUBLISHERS = ("cloudwatch.amazonaws.com", "budgets.amazonaws.com")
+# EventBridge tells neither SNS nor KMS for whom it publishes: under a condition on the account, all is dropped in
+# silence (EventBridge user guide, "Amazon SNS permissions"; SNS developer guide, "Key management").
+_WITHOUT_SOURCE = "events.amazonaws.com"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,7 +24,7 @@ class AlarmTopicArgs:
     """What an alarm topic needs.
 
     Attributes:
-        account: The account's id; only its own alarms, rules and budgets may publish.
+        account: The account's id; only its own alarms and budgets may publish, and rules of EventBridge.
         emails: Who gets a mail; each address must confirm the subscription once.
         key_deletion_days: How long a deleted key can be brought back, in days (KMS allows 7 to 30).
     """
@@ -82,28 +86,19 @@ def _key_policy(account: str) -> str:
         "Action": "kms:*",
         "Resource": "*",
     }
-    publishers = {
-        "Sid": "Services that announce something encrypt it",
-        "Effect": "Allow",
-        "Principal": {"Service": list(_PUBLISHERS)},
-        "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
-        "Resource": "*",
-        "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-    }
-    return _policy(owner, publishers)
+    return _policy(owner, *_admitted("Encrypt", ["kms:Decrypt", "kms:GenerateDataKey*"], "*", account))
 
 
 def _topic_policy(topic_arn: str, account: str) -> str:
-    return _policy(
-        {
-            "Sid": "PublishersOfThisAccount",
-            "Effect": "Allow",
-            "Principal": {"Service": list(_PUBLISHERS)},
-            "Action": "sns:Publish",
-            "Resource": topic_arn,
-            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
-        }
-    )
+    return _policy(*_admitted("Publish", "sns:Publish", topic_arn, account))
+
+
+def _admitted(what: str, action: str | list[str], resource: str, account: str) -> Iterator[dict[str, Any]]:
+    """Two statements: for those that say for whom they publish, which must be this account, and for EventBridge."""
+    allow = {"Effect": "Allow", "Action": action, "Resource": resource}
+    of_account = {"StringEquals": {"aws:SourceAccount": account}}
+    yield allow | {"Sid": f"{what}ForAccount", "Principal": {"Service": list(_PUBLISHERS)}, "Condition": of_account}
+    yield allow | {"Sid": f"{what}ForRules", "Principal": {"Service": _WITHOUT_SOURCE}}
 
 
 def _policy(*statements: dict[str, Any]) -> str:

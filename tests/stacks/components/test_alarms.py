@@ -9,7 +9,7 @@ from stacks.components.alarms import Alarm, watch
 from stacks.components.arguments import ArgumentsError
 from tests.stacks.declaring import ACCOUNT, Declare, a_topic, statements
 
-PUBLISHERS = ["cloudwatch.amazonaws.com", "events.amazonaws.com", "budgets.amazonaws.com"]
+PUBLISHERS = ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]
 SLOW = {
     "description": "too slow; read the log",
     "namespace": "AWS/Lambda",
@@ -35,23 +35,33 @@ def test_a_topic_has_a_key_that_its_publishers_may_use(declare: Declare) -> None
     recording = topic(declare)
 
     key = recording.one("aws:kms/key:Key")
-    owner, publishers = statements(key)
+    owner, publishers, rules = statements(key)
     assert recording.one("aws:sns/topic:Topic").inputs["kmsMasterKeyId"] == key.outputs["arn"]
     assert key.inputs["enableKeyRotation"] is True
     assert owner["Principal"] == {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
     assert publishers["Principal"] == {"Service": PUBLISHERS}
-    assert publishers["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+    assert publishers["Action"] == rules["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
     assert publishers["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
 
 
 def test_only_services_of_the_account_may_publish(declare: Declare) -> None:
     recording = topic(declare)
 
-    [publish] = statements(recording.one("aws:sns/topicPolicy:TopicPolicy"))
+    publish, _ = statements(recording.one("aws:sns/topicPolicy:TopicPolicy"))
     assert publish["Principal"] == {"Service": PUBLISHERS}
     assert publish["Action"] == "sns:Publish"
     assert publish["Resource"] == recording.one("aws:sns/topic:Topic").outputs["arn"]
     assert publish["Condition"] == {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+
+
+def test_event_rules_may_publish_without_a_condition_that_they_cannot_meet(declare: Declare) -> None:
+    recording = topic(declare)
+
+    *_, encrypt = statements(recording.one("aws:kms/key:Key"))
+    *_, publish = statements(recording.one("aws:sns/topicPolicy:TopicPolicy"))
+    assert encrypt["Principal"] == publish["Principal"] == {"Service": "events.amazonaws.com"}
+    assert "Condition" not in encrypt
+    assert "Condition" not in publish
 
 
 def test_each_address_gets_mails(declare: Declare) -> None:
