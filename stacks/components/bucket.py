@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from stacks.components.arguments import checked_name, matching, refuse, within
-from stacks.components.uses import Statement, Use
+from stacks.components.uses import Statement, Use, decrypt
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,9 +123,7 @@ class Bucket(pulumi.ComponentResource):
             resources=(pulumi.Output.concat(self.arn, "/", prefix, "*"),),
             reason=f"Objects under {prefix or 'the bucket'} are named by what wrote them",
         )
-        key = self._args.kms_key_arn
-        decrypt = (Statement(actions=("kms:Decrypt",), resources=(key,)),) if key else ()
-        return Use(self.bucket_name, (objects, *decrypt))
+        return Use(self.bucket_name, (objects, *decrypt(self._args.kms_key_arn)))
 
     def _keep_versions(self, name: str, bucket: aws.s3.Bucket, child: pulumi.ResourceOptions) -> None:
         args = self._args

@@ -6,7 +6,7 @@ import pulumi
 import pulumi_aws as aws
 
 from stacks.components.arguments import checked_name, matching, refuse
-from stacks.components.uses import Statement, Use
+from stacks.components.uses import Statement, Use, decrypt
 
 _ATTRIBUTE = r"[A-Za-z_][A-Za-z0-9_]{0,254}"
 _INDEX = r"[A-Za-z0-9_.-]{3,255}"
@@ -120,9 +120,7 @@ class Table(pulumi.ComponentResource):
 
     def _use(self, *statements: Statement) -> Use:
         # A table under the owner's key is read and written with the caller's right to decrypt its table key.
-        key = self._args.kms_key_arn
-        decrypt = (Statement(actions=("kms:Decrypt",), resources=(key,)),) if key else ()
-        return Use(self.table_name, (*statements, *decrypt))
+        return Use(self.table_name, (*statements, *decrypt(self._args.kms_key_arn)))
 
 
 def _index(name: str, index: TableIndex) -> aws.dynamodb.TableGlobalSecondaryIndexArgsDict:

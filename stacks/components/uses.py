@@ -6,6 +6,7 @@ permission cannot exist without a reason, nor a variable without its permission.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 import pulumi
 
 from stacks.components.arguments import refuse
+
+UNTRIED = "Untried"
+"""What stands before the reason for which no run in the sandbox uses a statement, in its Sid."""
 
 _ACTION = re.compile(r"[a-z0-9-]+:[A-Za-z0-9*]+")
 
@@ -30,15 +34,19 @@ class Statement:
         resources: ARNs.
         reason: Why a wildcard is needed; it becomes the statement's Sid, so that a policy rule, and whoever reads the
             role in the console, sees it too. Needed for every `*` in an action or a resource.
+        untried: Why no run in the sandbox makes these calls. Every grant is either used there or says here why it
+            cannot be (tests/system/test_permissions.py); it becomes part of the Sid, after the word Untried.
     """
 
     actions: tuple[str, ...]
     resources: tuple[pulumi.Input[str], ...]
     reason: str = ""
+    untried: str = ""
 
     def __post_init__(self) -> None:
         refuse(
             "Statement",
+            ["reason says untried; that belongs into `untried`"] if UNTRIED.lower() in self.reason.lower() else [],
             [] if self.actions else ["actions is empty"],
             [] if self.resources else ["resources is empty"],
             [f"the action {action!r} is not of the form service:Action" for action in self.actions if not _ok(action)],
@@ -58,7 +66,8 @@ class Statement:
         if wild and not self.reason:
             raise WildcardError(f"{', '.join(wild)}: a wildcard needs a written reason (Statement.reason)")
         statement = {"Effect": "Allow", "Action": sorted(self.actions), "Resource": sorted(resources)}
-        return {"Sid": _sid(self.reason), **statement} if self.reason else statement
+        sid = _sid(self.reason) + (UNTRIED + _sid(self.untried) if self.untried else "")
+        return {"Sid": sid, **statement} if sid else statement
 
 
 @dataclass(frozen=True)
@@ -74,15 +83,33 @@ class Use:
     statements: tuple[Statement, ...]
 
 
+def decrypt(key_arn: str | None) -> tuple[Statement, ...]:
+    """What a store under a key of the owner's needs of whoever reads it; nothing where there is no such key."""
+    if key_arn is None:
+        return ()
+    by_store = "S3 and DynamoDB call KMS in the name of the role and the emulated ones do not"
+    return (Statement(actions=("kms:Decrypt",), resources=(key_arn,), untried=by_store),)
+
+
 def policy_document(statements: Iterable[Statement]) -> pulumi.Output[str]:
     """A JSON policy of exactly these statements."""
     kept = list(statements)
 
     def render(resolved: list[list[str]]) -> str:
         documents = [statement.document(arns) for statement, arns in zip(kept, resolved, strict=True)]
-        return json.dumps({"Version": "2012-10-17", "Statement": documents})
+        return json.dumps({"Version": "2012-10-17", "Statement": _distinct(documents)})
 
     return pulumi.Output.all(*[pulumi.Output.all(*statement.resources) for statement in kept]).apply(render)
+
+
+def _distinct(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Statements as they are, a Sid that comes again with its number: IAM refuses a policy that has one twice."""
+    seen: Counter[str] = Counter()
+    for document in documents:
+        if sid := document.get("Sid"):
+            seen[sid] += 1
+            document["Sid"] = sid if seen[sid] == 1 else f"{sid}{seen[sid]}"
+    return documents
 
 
 def assume_role_document(service: str) -> str:

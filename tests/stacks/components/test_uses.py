@@ -53,6 +53,31 @@ def test_a_reason_can_be_read_in_the_policy(declare: Declare) -> None:
     assert statement["Sid"] == "XRayHasNothingToName"
 
 
+def test_why_nothing_here_uses_a_grant_can_be_read_in_the_policy(declare: Declare) -> None:
+    def program() -> None:
+        statement = Statement(actions=("s3:GetObject",), resources=(BUCKET,), untried="only AWS calls it")
+        pulumi.export("policy", policy_document([statement]))
+
+    statement = parsed(declare(program).outputs["policy"])["Statement"][0]
+
+    assert statement["Sid"] == "UntriedOnlyAWSCallsIt"
+
+
+def test_a_reason_cannot_pass_for_a_grant_that_nothing_uses() -> None:
+    with pytest.raises(ArgumentsError, match="that belongs into `untried`"):
+        Statement(actions=("s3:GetObject",), resources=(f"{BUCKET}/*",), reason="Untried for now")
+
+
+def test_the_same_reason_twice_is_told_apart(declare: Declare) -> None:
+    def program() -> None:
+        twice = [Statement(actions=("s3:GetObject",), resources=(f"{BUCKET}/{n}/*",), reason="why") for n in "ab"]
+        pulumi.export("policy", policy_document(twice))
+
+    policy = parsed(declare(program).outputs["policy"])
+
+    assert [statement["Sid"] for statement in policy["Statement"]] == ["Why", "Why2"]
+
+
 @pytest.mark.parametrize(
     ("actions", "resources", "complaint"),
     [
