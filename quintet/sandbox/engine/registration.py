@@ -44,6 +44,7 @@ class Registration:
     secrets: frozenset[str]
     dependencies: tuple[str, ...]
     property_dependencies: Mapping[str, tuple[str, ...]]
+    provider: str
     options: Options
 
     def as_resource(self) -> Resource:
@@ -59,6 +60,7 @@ class Registration:
             parent=self.parent,
             dependencies=self.dependencies,
             property_dependencies=self.property_dependencies,
+            provider=self.provider,
             options=self.options,
         )
 
@@ -119,6 +121,7 @@ def read_registration(
         secrets=decoded.secrets | frozenset(request.additionalSecretOutputs),
         dependencies=tuple(sorted(needed - {urn})),
         property_dependencies=by_property,
+        provider=request.provider.rpartition("::")[0],  # a reference is the URN and the id
         options=_options(request, aliases, parent),
     )
 

@@ -49,6 +49,7 @@ class Resource:
         parent: URN of the parent, or empty.
         dependencies: URNs of the resources that must be there first, sorted.
         property_dependencies: For each input the URNs that its value comes from.
+        provider: URN of the explicit provider, or empty for the default one.
         options: Resource options.
         autoname: The physical name that the pattern proposed when it was made.
         declared_only: The cloud does not realise its type.
@@ -65,6 +66,7 @@ class Resource:
     parent: str = ""
     dependencies: tuple[str, ...] = ()
     property_dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    provider: str = ""
     options: Options = Options()
     autoname: str = ""
     declared_only: bool = False
