@@ -86,7 +86,7 @@ def _key_policy(account: str) -> str:
         "Action": "kms:*",
         "Resource": "*",
     }
-    return _policy(owner, *_admitted("Encrypt", ["kms:Decrypt", "kms:GenerateDataKey*"], "*", account))
+    return _policy(owner, *_admitted("Encrypt", ["kms:Decrypt", "kms:GenerateDataKey"], "*", account))
 
 
 def _topic_policy(topic_arn: str, account: str) -> str:
