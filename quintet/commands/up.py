@@ -17,7 +17,7 @@ from quintet.sandbox.client import Client, launch
 from quintet.sandbox.denials import Denial, DenialLog
 from quintet.sandbox.events import Event, as_error
 from quintet.sandbox.fingerprint import fingerprint
-from quintet.sandbox.logs import tail
+from quintet.sandbox.logs import ending
 from quintet.sandbox.ports import DEFAULT_PORT, choose, remembered
 from quintet.smoke import report
 from quintet.smoke.curl import curl
@@ -213,9 +213,9 @@ def _failed(results: list[Result]) -> QuintetError | None:
 
 
 def _show_log(checkout: Checkout, service: str) -> None:
-    lines = tail(checkout, service, _LOG_LINES)
+    lines = ending(checkout, service, _LOG_LINES)
     if lines:
-        console.note(f"The last lines of {service}:")
+        console.note(f"What {service} said last:")
     for line in lines:
         console.note(f"  {line}")
 

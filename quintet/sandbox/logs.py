@@ -15,6 +15,8 @@ from quintet.errors import Exit, QuintetError
 
 _TIME = re.compile(r"^(\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{3})?)(Z?) ?")
 _POLL_SECONDS = 0.2
+_ERROR = " [ERROR] "
+"""With this Lambda's runtime begins what it says of an error; the traceback that follows is long."""
 
 
 @dataclass(frozen=True, order=True)
@@ -100,10 +102,19 @@ def follow(checkout: Checkout, service: str | None) -> Iterator[Line]:
         time.sleep(_POLL_SECONDS)
 
 
-def tail(checkout: Checkout, service: str, count: int) -> list[str]:
-    """The last lines of a service's functions; empty when none has run."""
-    lines = [line for path in paths(checkout, service) for line in LogReader(path).read()]
-    return [str(line) for line in sorted(lines, key=lambda line: line.at)[-count:]]
+def ending(checkout: Checkout, service: str, count: int) -> list[str]:
+    """What a service's functions said at the end: from their last error on, or else their last lines.
+
+    Args:
+        checkout: Whose sandbox.
+        service: The service's name.
+        count: At most so many lines.
+    """
+    every = [line for path in paths(checkout, service) for line in LogReader(path).read()]
+    lines = [str(line) for line in sorted(every, key=lambda line: line.at)]
+    errors = [index for index, line in enumerate(lines) if _ERROR in line]
+    start = errors[-1] if errors else max(0, len(lines) - count)
+    return lines[start : start + count]
 
 
 def _required(checkout: Checkout, service: str | None) -> list[Path]:

@@ -10,7 +10,7 @@ import pytest
 
 from quintet.checkout import Checkout
 from quintet.errors import QuintetError
-from quintet.sandbox.logs import LogReader, merged, tail
+from quintet.sandbox.logs import LogReader, ending, merged
 
 FUNCTION = "quintet-sandbox-moderation-0a1b2c3d"
 
@@ -55,8 +55,18 @@ def test_a_service_whose_name_begins_alike_is_another(checkout: Checkout):
     assert [line.text for line in merged(checkout, "moderation")] == ["i-1 first", "i-1 third"]
 
 
-def test_the_tail_is_the_end(checkout: Checkout):
-    assert tail(checkout, "moderation", 1) == [f"2026-11-20T10:00:02.000Z {FUNCTION}: i-1 third"]
+def test_the_ending_is_the_last_lines(checkout: Checkout):
+    assert ending(checkout, "moderation", 1) == [f"2026-11-20T10:00:02.000Z {FUNCTION}: i-1 third"]
+
+
+def test_the_ending_begins_with_the_last_error_for_its_traceback_may_be_long(checkout: Checkout):
+    said = ["[ERROR] the one before", "[ERROR] ValidationError: a field is missing", *["  File ..."] * 30, "REPORT"]
+    with (checkout.logs / f"{FUNCTION}.log").open("a") as log:
+        log.writelines(f"2026-11-20T10:00:0{4 + (index > 0)}.000Z i-1 {line}\n" for index, line in enumerate(said))
+
+    lines = ending(checkout, "moderation", 3)
+
+    assert [line.partition("i-1 ")[2] for line in lines] == [said[1], "  File ...", "  File ..."]
 
 
 def test_a_service_that_has_not_run_is_told_with_the_logs_there_are(checkout: Checkout):
