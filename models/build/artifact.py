@@ -31,12 +31,12 @@ def write_manifest(
     SOURCE_DATE_EPOCH fixes the time of making.
     """
     created = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH") or datetime.now(UTC).timestamp()), UTC)
-    files = {file: {"sha256": sha256_of(folder / file), "bytes": (folder / file).stat().st_size} for file in FILES}
-    version = f"{created.year}.{created.month}.1-{files['model.onnx']['sha256'][:8]}"
+    sha256 = {file: sha256_of(folder / file) for file in FILES}
+    version = f"{created.year}.{created.month}.1-{sha256['model.onnx'][:8]}"
     manifest = {
         "name": name,
         "version": version,
-        "files": files,
+        "files": {file: {"sha256": sha256[file], "bytes": (folder / file).stat().st_size} for file in FILES},
         "labels": list(labels),
         "max_length": max_length,
         "architecture": architecture,
@@ -53,7 +53,9 @@ def write_manifest(
 def _git_sha() -> str:
     """The commit that is checked out; "unknown" outside a checkout or without git."""
     try:
-        found = subprocess.run(("git", "rev-parse", "HEAD"), capture_output=True, text=True, check=False, cwd=Path(__file__).parent)
+        found = subprocess.run(
+            ("git", "rev-parse", "HEAD"), capture_output=True, text=True, check=False, cwd=Path(__file__).parent
+        )
     except OSError:
         return "unknown"
     return found.stdout.strip() if found.returncode == 0 else "unknown"

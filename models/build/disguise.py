@@ -9,33 +9,75 @@ from collections.abc import Callable
 Change = Callable[[str, random.Random], str]
 
 _LEET = {"a": "4@", "e": "3", "i": "1!", "o": "0", "s": "5$", "t": "7"}
-_LOOKALIKE = {"a": "а", "e": "е", "o": "о", "p": "р", "c": "с", "x": "х", "y": "у", "i": "і", "s": "ѕ"}
+_LOOKALIKE = {"a": "а", "e": "е", "o": "о", "p": "р", "c": "с", "x": "х", "y": "у", "i": "і", "s": "ѕ"}  # noqa: RUF001 - wanted
 _NEAR = {
-    "a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "j": "hk", "k": "jl",
-    "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o", "q": "w", "r": "et", "s": "ad", "t": "ry", "u": "yi", "v": "cb",
-    "w": "qe", "x": "zc", "y": "tu", "z": "x",
+    "a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg",
+    "g": "fh", "h": "gj", "i": "uo", "j": "hk", "k": "jl", "l": "k",
+    "m": "n", "n": "bm", "o": "ip", "p": "o", "q": "w", "r": "et",
+    "s": "ad", "t": "ry", "u": "yi", "v": "cb", "w": "qe", "x": "zc",
+    "y": "tu", "z": "x",
 }  # fmt: skip
 _SHORT = {
-    "you are": "ur", "you're": "ur", "are": "r", "you": "u", "your": "ur", "people": "ppl", "please": "pls", "because": "cuz",
-    "going to": "gonna", "what the": "wut the", "really": "rly", "tonight": "2nite", "to": "2", "want to": "wanna",
+    "you are": "ur", "you're": "ur", "are": "r", "you": "u",
+    "your": "ur", "people": "ppl", "please": "pls", "because": "cuz",
+    "going to": "gonna", "what the": "wut the", "really": "rly", "tonight": "2nite",
+    "to": "2", "want to": "wanna",
 }  # fmt: skip
-_TAILS = (" lol", " lmao", " tbh", " smh", " bro", " mate", " dude", " haha", "!!!", "...", " 😂", " 🙄", " 😡", " ❤️", " imo", " rn", " fr")
-_HEADS = ("lol ", "honestly, ", "bro ", "dude ", "ok ", "well, ", "look, ", "omg ", "hey ", "@user ", "tbh ", "man, ", "seriously, ", "wow, ", "so ")
+_TAILS = (
+    " lol",
+    " lmao",
+    " tbh",
+    " smh",
+    " bro",
+    " mate",
+    " dude",
+    " haha",
+    "!!!",
+    "...",
+    " 😂",
+    " 🙄",
+    " 😡",
+    " ❤️",
+    " imo",
+    " rn",
+    " fr",
+)
+_HEADS = (
+    "lol ",
+    "honestly, ",
+    "bro ",
+    "dude ",
+    "ok ",
+    "well, ",
+    "look, ",
+    "omg ",
+    "hey ",
+    "@user ",
+    "tbh ",
+    "man, ",
+    "seriously, ",
+    "wow, ",
+    "so ",
+)
 
 
-def lower(text: str, rng: random.Random) -> str:
+BEFORE = 0.5
+"""How often an interjection stands before the text and not behind it."""
+
+
+def lower(text: str, _rng: random.Random) -> str:
     """All in lower case."""
     return text.lower()
 
 
-def upper(text: str, rng: random.Random) -> str:
+def upper(text: str, _rng: random.Random) -> str:
     """All in capitals."""
     return text.upper()
 
 
-def bare(text: str, rng: random.Random) -> str:
+def bare(text: str, _rng: random.Random) -> str:
     """Without punctuation at the end and without apostrophes."""
-    return text.rstrip(".!?").replace("'", "").replace("’", "")
+    return text.rstrip(".!?").replace("'", "").replace("\u2019", "")
 
 
 def leet(text: str, rng: random.Random) -> str:
@@ -56,7 +98,7 @@ def elongate(text: str, rng: random.Random) -> str:
 
 def space_out(text: str, rng: random.Random) -> str:
     """One longer word with a separator between all its letters."""
-    words = [match for match in re.finditer(r"[A-Za-z]{4,9}", text)]
+    words = list(re.finditer(r"[A-Za-z]{4,9}", text))
     if not words:
         return text
     word = rng.choice(words)
@@ -95,12 +137,19 @@ def chat(text: str, rng: random.Random) -> str:
 
 def frame(text: str, rng: random.Random) -> str:
     """An interjection before or behind."""
-    if rng.random() < 0.5:
+    if rng.random() < BEFORE:
         return rng.choice(_HEADS) + text[:1].lower() + text[1:]
     return text.rstrip(".!") + rng.choice(_TAILS)
 
 
-MILD: tuple[tuple[Change, float], ...] = ((lower, 0.3), (upper, 0.03), (bare, 0.2), (typo, 0.08), (chat, 0.06), (frame, 0.1))
+MILD: tuple[tuple[Change, float], ...] = (
+    (lower, 0.3),
+    (upper, 0.03),
+    (bare, 0.2),
+    (typo, 0.08),
+    (chat, 0.06),
+    (frame, 0.1),
+)
 """What ordinary writing does; applied to all text alike, so that none of it is evidence."""
 EVASIVE: tuple[Change, ...] = (leet, lookalike, elongate, space_out, mask, typo)
 """What slips past a list of words."""
@@ -130,7 +179,7 @@ def _map_letters(text: str, table: dict[str, str], rate: float, rng: random.Rand
 
 
 def _place_in_word(text: str, rng: random.Random, *, longest_first: bool = False) -> int | None:
-    words = [match for match in re.finditer(r"[A-Za-z]{3,}", text)]
+    words = list(re.finditer(r"[A-Za-z]{3,}", text))
     if not words:
         return None
     word = max(words, key=lambda match: len(match[0])) if longest_first else rng.choice(words)

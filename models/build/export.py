@@ -36,7 +36,10 @@ def export(network: Classifier, path: Path) -> float:
 
 def _export_float(network: Classifier, path: Path) -> None:
     ids = torch.ones((2, 12), dtype=torch.int64)
-    batch, length = torch.export.Dim("batch", min=1), torch.export.Dim("length", min=2, max=network.config.max_position_embeddings)
+    batch, length = (
+        torch.export.Dim("batch", min=1),
+        torch.export.Dim("length", min=2, max=network.config.max_position_embeddings),
+    )
     shapes = {"input_ids": {0: batch, 1: length}, "attention_mask": {0: batch, 1: length}}
     torch.onnx.export(
         network,

@@ -20,10 +20,14 @@ from pathlib import Path
 
 _SLOT = re.compile(r"\{([^{}]*)\}")
 _CATEGORY = re.compile(r"^(\w+) = (.*)$")
-SWAP_RATE = 0.08
+SWAP_RATE = 0.1
 """How often an everyday word is replaced by one of another category: a word out of place is no evidence."""
-MADE_UP_RATE = 0.06
+MADE_UP_RATE = 0.1
 """How often an everyday word is replaced by one that does not exist: an unknown word is no evidence."""
+
+
+LONG_WORD = 5
+"""Letters of a word whose halves can make up another."""
 
 
 class GrammarError(ValueError):
@@ -56,7 +60,7 @@ class Lexicon:
         self._everyday = dict(everyday)
         self._words = {**everyday, **charged}
         self._pool = tuple(sorted({word for words in everyday.values() for word in words}))
-        self._stems = tuple(word.lower() for word in self._pool if word.isalpha() and len(word) > 4)
+        self._stems = tuple(word.lower() for word in self._pool if word.isalpha() and len(word) >= LONG_WORD)
 
     def fill(self, template: str, rng: random.Random) -> str:
         """The template with each slot filled at random; a capital at the start stays a capital."""
@@ -127,7 +131,9 @@ def read_lexicon(path: Path) -> dict[str, tuple[str, ...]]:
         elif not name or not line.startswith(" "):
             raise GrammarError(f"{path.name}: {line[:40]!r} is neither `category = words` nor its indented rest.")
         categories[name] = categories.get(name, "") + " " + (match[2] if match else line)
-    return {name: tuple(word.strip() for word in words.split(",") if word.strip()) for name, words in categories.items()}
+    return {
+        name: tuple(word.strip() for word in words.split(",") if word.strip()) for name, words in categories.items()
+    }
 
 
 def read_templates(paths: Iterable[Path]) -> list[Template]:

@@ -26,7 +26,11 @@ def classifier(folder: Path, *, threads: int = 1) -> TextClassifier:
 def read_set(path: Path, labels: Sequence[str]) -> tuple[list[str], NDArray[np.bool_], list[str]]:
     """Reads lines of `{"text", "labels", "slice"}`: texts, truth as bool [texts, labels], slices."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [row["text"] for row in rows], truth_of([row["labels"] for row in rows], labels), [row.get("slice", "") for row in rows]
+    return (
+        [row["text"] for row in rows],
+        truth_of([row["labels"] for row in rows], labels),
+        [row.get("slice", "") for row in rows],
+    )
 
 
 def truth_of(given: Sequence[Sequence[str] | frozenset[str]], labels: Sequence[str]) -> NDArray[np.bool_]:
@@ -44,6 +48,14 @@ def scores(truth: NDArray[np.bool_], probabilities: Probabilities, labels: Seque
         "false_positive_rate": _ratio(int((flagged & ~toxic).sum()), int((~toxic).sum())),
         "labels": {label: _label_scores(truth[:, i], found[:, i]) for i, label in enumerate(labels)},
     }
+
+
+def set_scores(model: TextClassifier, path: Path) -> dict[str, object]:
+    """Scores on a labelled file such as the blind set, and the share of each of its slices that is flagged."""
+    texts, truth, parts = read_set(path, model.labels)
+    probabilities = model.probabilities(texts)
+    flagged = {part: flagged_share(probabilities[[other == part for other in parts]]) for part in sorted(set(parts))}
+    return {**scores(truth, probabilities, model.labels), "flagged_by_slice": flagged}
 
 
 def flagged_share(probabilities: Probabilities) -> float:

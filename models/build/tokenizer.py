@@ -10,13 +10,25 @@ from tokenizers.trainers import BpeTrainer
 
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 HOMOGLYPHS = dict(zip("аеорсхуіѕԁјһкмтнвԛԝɡοαερνικτυ", "aeopcxyisdjhkmthbqwgoaepviktu", strict=True))
-"""Cyrillic and Greek letters that look like Latin ones, in lower case. NFKC already folds full-width and styled ones."""
-LEET = {"0": "o", "1": "i", "3": "e", "4": "a", "5": "s", "7": "t", "@": "a", r"\$": "s", "!": "i", r"\|": "l", "€": "e"}
+"""Cyrillic and Greek letters that look like Latin ones. NFKD already folds full-width and styled ones."""
+LEET = {
+    "0": "o",
+    "1": "i",
+    "3": "e",
+    "4": "a",
+    "5": "s",
+    "7": "t",
+    "@": "a",
+    r"\$": "s",
+    "!": "i",
+    r"\|": "l",
+    "€": "e",
+}
 INVISIBLE = "[\u00ad\u200b-\u200f\u2060-\u2064\ufe0f\ufeff]"
 
 
 def normalizer() -> normalizers.Sequence:
-    """What makes `Ｉdiоt`, `id1ot`, `i d i o t`, `i.d.i.o.t` and `iiidiot` the same word.
+    """Makes full-width and Cyrillic letters, `id1ot`, `i d i o t`, `i.d.i.o.t` and `iiidiot` the same word.
 
     A digit counts as a letter only between letters, so that numbers stay numbers. Two of a repeated consonant stay,
     as English doubles them; a, i and u never double.
@@ -35,11 +47,12 @@ def normalizer() -> normalizers.Sequence:
         steps.append(normalizers.Replace(Regex(f"(?<=[a-z]|[a-z]{sign}){sign}(?={sign}?[a-z])"), letter))
     steps.append(normalizers.Replace(Regex(r"(?<![a-z0-9])\$(?=[a-z])"), "s"))
     steps.append(normalizers.Replace(Regex(r"(?<![a-z0-9])@(?=ss)"), "a"))
-    for letter in "abcdefghijklmnopqrstuvwxyz":
-        steps.append(normalizers.Replace(Regex(letter + "{3,}"), letter if letter in "aiu" else letter * 2))
+    steps += [
+        normalizers.Replace(Regex(letter + "{3,}"), letter if letter in "aiu" else letter * 2)
+        for letter in "abcdefghijklmnopqrstuvwxyz"
+    ]
     steps.append(normalizers.Replace(Regex(r"(?<=\b[a-z])[ ._\-]{1,2}(?=[a-z]\b)"), ""))
-    for sign in ("!", r"\?", r"\*"):
-        steps.append(normalizers.Replace(Regex(sign + "{2,}"), sign[-1]))
+    steps += [normalizers.Replace(Regex(sign + "{2,}"), sign[-1]) for sign in ("!", r"\?", r"\*")]
     return normalizers.Sequence(steps)
 
 

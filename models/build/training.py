@@ -11,24 +11,31 @@ from dataclasses import dataclass
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.build.examples import Example
 from models.build.network import Classifier
+from models.build.tokenizer import UNKNOWN
 
 log = logging.getLogger(__name__)
+
+WHOLE = 0.5
+"""How many texts keep the tokenizer's own split of words."""
 
 
 @dataclass(frozen=True)
 class Schedule:
     """How long and how fast to learn."""
 
-    epochs: int = 6
+    epochs: int = 5
     tokens_per_batch: int = 2048
     peak_rate: float = 8e-4
     warmup: float = 0.08
     bpe_dropout: float = 0.1
     word_dropout: float = 0.04
     smoothing: float = 0.02
+    average: float = 0.995
+    """Decay of the running average of the weights, which is what ships: it generalises better than the last step."""
     bfloat16: bool = True
     """Twice as fast where the CPU has matrix units for it."""
 
@@ -62,10 +69,14 @@ class Encoder:
         split = self._tokenizer.encode_batch(texts)
         self._tokenizer.model.dropout = None
         self._tokenizer.no_truncation()
-        chosen = [(a if rng.random() < 0.5 else b).ids for a, b in zip(whole, split, strict=True)]
-        unknown = self._tokenizer.token_to_id("[UNK]")
+        chosen = [(a if rng.random() < WHOLE else b).ids for a, b in zip(whole, split, strict=True)]
+        unknown = self._tokenizer.token_to_id(UNKNOWN) or 0
         return [
-            [ids[0], *(unknown if rng.random() < self._schedule.word_dropout else token for token in ids[1:-1]), ids[-1]]
+            [
+                ids[0],
+                *(unknown if rng.random() < self._schedule.word_dropout else token for token in ids[1:-1]),
+                ids[-1],
+            ]
             for ids in chosen
         ]
 
@@ -78,12 +89,18 @@ class Encoder:
 
 
 def train(
-    network: Classifier, encoder: Encoder, epoch: Callable[[random.Random], Sequence[Example]], schedule: Schedule, *, seed: int
+    network: Classifier,
+    encoder: Encoder,
+    epoch: Callable[[random.Random], Sequence[Example]],
+    schedule: Schedule,
+    *,
+    seed: int,
 ) -> None:
     """Trains the network in place and leaves it in evaluation mode; `epoch` writes the examples of one epoch."""
     rng = random.Random(seed)
     optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.peak_rate, weight_decay=0.02)
     loss_of = nn.BCEWithLogitsLoss()
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(schedule.average))
     network.train()
     for number in range(schedule.epochs):
         started, total = time.monotonic(), 0.0
@@ -98,8 +115,10 @@ def train(
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
+            average.update_parameters(network)
             total += loss.item()
         log.info("epoch %d: loss %.4f, %.0f s", number + 1, total / len(batches), time.monotonic() - started)
+    network.load_state_dict(average.module.state_dict())
     network.eval()
 
 

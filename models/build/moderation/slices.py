@@ -6,13 +6,15 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.build import disguise
 from models.build.measure import THRESHOLD, Predict
 
 GROUPS = (
-    "Muslim", "Jewish", "Christian", "Hindu", "atheist", "gay", "straight", "lesbian", "trans", "black", "white", "Asian", "Arab",
-    "Mexican", "Nigerian", "Turkish", "Polish", "American", "deaf", "blind", "autistic", "elderly", "young", "female", "male",
+    "Muslim", "Jewish", "Christian", "Hindu", "atheist", "gay", "straight", "lesbian", "trans",
+    "black", "white", "Asian", "Arab", "Mexican", "Nigerian", "Turkish", "Polish", "American",
+    "deaf", "blind", "autistic", "elderly", "young", "female", "male",
 )  # fmt: skip
 KIND = (
     "I had lunch with a {} colleague and we talked about gardening.",
@@ -70,10 +72,11 @@ def evasion_recall(predict: Predict, *, per_text: int = 6, seed: int = 11) -> di
     return found
 
 
-def _by_group(predict: Predict, frames: Sequence[str]) -> np.ndarray:
+def _by_group(predict: Predict, frames: Sequence[str]) -> NDArray[np.float32]:
     """The highest score of each sentence: float [groups, frames]."""
     texts = [_sentence(frame.format(group)) for group in GROUPS for frame in frames]
-    return predict(texts).max(axis=1).reshape(len(GROUPS), len(frames))
+    highest: NDArray[np.float32] = predict(texts).max(axis=1)
+    return highest.reshape(len(GROUPS), len(frames))
 
 
 def _sentence(text: str) -> str:
