@@ -40,16 +40,16 @@ def program(model_directory: Path, repository: Path) -> Callable[..., Recording]
 
 @pytest.fixture
 def declare(tmp_path: Path) -> Iterator[Callable[..., Recording]]:
-    """Any function as a program of the project `quintet`, in the stack `test`."""
+    """Any function as a program of the project `quintet`, in the stack `test` or another."""
     root = tmp_path / "project"
     (root / "program").mkdir(parents=True)
     (root / "Pulumi.yaml").write_text("name: quintet\nmain: program/\nruntime: python\n")
-    (root / "Pulumi.test.yaml").write_text("config: {}\n")
     (root / "program" / "__main__.py").write_text(f"import sys\n\nsys.modules[{_PROGRAM!r}].run()\n")
 
-    def run(function: Callable[[], object], *, preview: bool = False) -> Recording:
+    def run(function: Callable[[], object], *, preview: bool = False, stack: str = "test") -> Recording:
+        (root / f"Pulumi.{stack}.yaml").write_text("config: {}\n")
         sys.modules[_PROGRAM] = SimpleNamespace(run=function)
-        return record("test", preview=preview, root=root)
+        return record(stack, preview=preview, root=root)
 
     yield run
     sys.modules.pop(_PROGRAM, None)
