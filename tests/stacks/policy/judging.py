@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+import pulumi_aws as aws
 from pulumi_policy import (
     PolicyCustomTimeouts,
     PolicyProviderResource,
@@ -21,6 +22,7 @@ from quintet.sandbox.engine.recording import Recording
 from quintet.sandbox.engine.state import Resource
 from stacks.policy.pack import POLICIES
 
+DIGEST = f"sha256:{'a' * 64}"
 RULES = tuple(policy.name for policy in POLICIES)
 
 
@@ -63,9 +65,7 @@ def _resource(item: Resource, recording: Recording) -> PolicyResource:
 def _arguments(recording: Recording) -> Iterable[ResourceValidationArgs]:
     for item in recording.resources:
         inputs = unknown_checking_proxy(sent(item.inputs))
-        yield ResourceValidationArgs(
-            item.type, inputs, item.urn, item.name, _options(item), _provider(item, recording)
-        )
+        yield ResourceValidationArgs(item.type, inputs, item.urn, item.name, _options(item), _provider(item, recording))
 
 
 def _known(made: dict[str, PolicyResource], urns: Iterable[str]) -> list[PolicyResource]:
@@ -97,3 +97,8 @@ def sent(value: Any) -> Any:
 def matching(verdict: list[str], pattern: str) -> bool:
     """Whether exactly one verdict fits."""
     return len([message for message in verdict if re.search(pattern, message)]) == 1
+
+
+def function(**changes: Any) -> aws.lambda_.Function:
+    given = {"role": "r", "package_type": "Image", "image_uri": f"repository@{DIGEST}"} | changes
+    return aws.lambda_.Function("f", **given)
