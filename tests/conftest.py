@@ -17,17 +17,31 @@ def required(tool: str) -> bool:
     return "all" in names or tool in names
 
 
-@pytest.fixture(scope="session")
-def tool() -> Callable[[str], str]:
-    """The path of an optional program; without it the test is skipped, or fails where QUINTET_REQUIRE names it."""
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Prints what tests have measured (`record_property("measured", ...)`), also those of other processes."""
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    called = [report for report in reports if getattr(report, "when", "") == "call"]
+    if measured := [value for report in called for name, value in report.user_properties if name == "measured"]:
+        terminalreporter.section("measured")
+        for value in measured:
+            terminalreporter.write_line(str(value))
 
-    def find(name: str) -> str:
+
+@pytest.fixture(scope="session")
+def tool() -> Callable[..., str]:
+    """The path of an optional program; without it the test is skipped, or fails where QUINTET_REQUIRE names it.
+
+    `package` is what Debian calls what brings it, where that is not the program's name.
+    """
+
+    def find(name: str, *, package: str = "") -> str:
         path = shutil.which(name)
         if path:
             return path
+        missing = f"not installed (Debian: {package})" if package else "not installed"
         if required(name):
-            pytest.fail(f"{name} is required here (QUINTET_REQUIRE) and not installed")
-        pytest.skip(f"{name} is not installed")
+            pytest.fail(f"{name} is required here (QUINTET_REQUIRE) and {missing}")
+        pytest.skip(f"{name} is {missing}")
 
     return find
 

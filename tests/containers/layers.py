@@ -1,0 +1,142 @@
+"""What is in the layers that an image has on top of its base, and what must not be in there."""
+
+import json
+import re
+import tarfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from tests.containers.engine import Engine
+
+TASK_ROOT = "var/task"
+
+SECRETS = (
+    rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{16}",
+    rb"\bA(?:KIA|SIA)(?![A-Z0-9]*EXAMPLE)[0-9A-Z]{16}\b",
+    rb"(?i:aws_secret_access_key|aws_session_token)\s*=\s*[\"']?[A-Za-z0-9+/=]{30}",
+    rb"\bgh[pousr]_[A-Za-z0-9]{36}\b",
+    rb"\bxox[abprs]-[0-9A-Za-z-]{20}",
+    rb"(?i:index[-_]url)\s*=\s*https?://[^/\s:@]+:[^/\s@]+@",
+)
+_SECRET = re.compile(b"|".join(SECRETS))
+_SECRET_NAMES = frozenset({".env", ".netrc", ".npmrc", ".pypirc", "credentials", "id_rsa", "id_ed25519", "pip.conf"})
+_TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "gcc", "g++", "cc", "c++", "ld", "make", "cmake", "cargo"})
+_CACHES = frozenset({".cache", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"})
+_TESTS = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*\.py$|[^/]*_test\.py$|conftest\.py$|smoke\.py$)")
+_COMPILED = re.compile(r"\.cpython-\d+(?:\.opt-\d)?\.pyc$")
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of a layer; `path` has no slash in front."""
+
+    path: PurePosixPath
+    mode: int
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One layer, and the instruction that made it."""
+
+    made_by: str
+    files: tuple[File, ...]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(len(file.content) for file in self.files)
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The layers on top of the base, and everything that the image's configuration says: variables, instructions."""
+
+    own: tuple[Layer, ...]
+    configuration: str
+
+    @classmethod
+    def read(cls, engine: Engine, tag: str, *, base: str, folder: Path) -> "Layers":
+        """Takes an image apart; its archive lies in `folder` meanwhile."""
+        below = len(json.loads(engine.run("image", "inspect", base))[0]["RootFS"]["Layers"])
+        archive = folder / "image.tar"
+        engine.run("save", "--output", str(archive), tag)
+        with tarfile.open(archive) as image:
+            manifest = json.load(_member(image, "manifest.json"))[0]
+            configuration = _member(image, manifest["Config"]).read().decode()
+            history = [each for each in json.loads(configuration)["history"] if not each.get("empty_layer")]
+            own = [
+                Layer(each.get("created_by", ""), tuple(_files(_member(image, name))))
+                for each, name in list(zip(history, manifest["Layers"], strict=True))[below:]
+            ]
+        archive.unlink()
+        return cls(tuple(own), configuration)
+
+    @property
+    def files(self) -> list[File]:
+        return [file for layer in self.own for file in layer.files]
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(layer.size_bytes for layer in self.own)
+
+    @property
+    def installed(self) -> dict[str, str]:
+        """The versions of the packages, by normalised name."""
+        texts = [file.content.decode() for file in self.files if file.path.match("*.dist-info/METADATA")]
+        fields = [dict(re.findall(r"^(Name|Version): *(.+?) *$", text, re.MULTILINE)) for text in texts]
+        return {normalised(each["Name"]): each["Version"] for each in fields}
+
+    def faults(self) -> list[str]:
+        """Everything that must not be in an image: what is wrong, and where."""
+        times = Counter(file.path for file in self.files)
+        found = [f"{why}: {file.path}" for file in self.files for why, holds in _FAULTS.items() if holds(file)]
+        found += [f"in two layers, so paid for twice: {path}" for path, number in times.items() if number > 1]
+        found += [f"compiled, without its source: {path}" for path in times if _source_of(path) not in {None, *times}]
+        if _SECRET.search(self.configuration.encode()):
+            found.append("a secret: in a variable or an instruction")
+        return sorted(found)
+
+
+def normalised(name: str) -> str:
+    """The name of a package as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _source_of(path: PurePosixPath) -> PurePosixPath | None:
+    """The module that a file in __pycache__ was compiled from."""
+    if path.parent.name != "__pycache__":
+        return None
+    return path.parent.parent / f"{_COMPILED.sub('', path.name)}.py"
+
+
+def _package(path: PurePosixPath) -> list[str]:
+    """The folder of the package that a file belongs to, without a version: `pip` of var/task/pip-23.2.1.dist-info/."""
+    return [part.split("-")[0] for part in path.parts[2:3]]
+
+
+_FAULTS: dict[str, Callable[[File], bool]] = {
+    "a test": lambda file: bool(_TESTS.search(str(file.path))),
+    "a cache": lambda file: bool(_CACHES & set(file.path.parts)) or file.path.suffix == ".whl",
+    "a build tool": lambda file: bool(_TOOLS & {file.path.name, *_package(file.path)}),
+    "a secret": lambda file: file.path.name in _SECRET_NAMES or bool(_SECRET.search(file.content)),
+    "outside the task root": lambda file: not file.path.is_relative_to(TASK_ROOT),
+    "not readable by every user": lambda file: not file.mode & 0o004,
+    "runs with its owner's rights": lambda file: bool(file.mode & 0o6000),
+    "deleted in a later layer": lambda file: file.path.name.startswith(".wh."),
+}
+
+
+def _member(image: tarfile.TarFile, name: str) -> IO[bytes]:
+    found = image.extractfile(name)
+    assert found, f"{name} is no file in the image's archive"
+    return found
+
+
+def _files(layer: IO[bytes]) -> Iterator[File]:
+    with tarfile.open(fileobj=layer) as archive:
+        for each in archive:
+            if each.isfile():
+                yield File(PurePosixPath(each.name), each.mode, _member(archive, each.name).read())
