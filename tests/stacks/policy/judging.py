@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pulumi_aws as aws
+import pulumi_docker_build as docker_build
 from pulumi_policy import (
     PolicyCustomTimeouts,
     PolicyProviderResource,
@@ -102,3 +103,8 @@ def matching(verdict: list[str], pattern: str) -> bool:
 def function(**changes: Any) -> aws.lambda_.Function:
     given = {"role": "r", "package_type": "Image", "image_uri": f"repository@{DIGEST}"} | changes
     return aws.lambda_.Function("f", **given)
+
+
+def built_and_run_by_tag() -> None:
+    docker_build.Image("i", push=False, tags=["repository:abc"])
+    function(image_uri="repository:abc")

@@ -9,7 +9,7 @@ import pulumi_docker_build as docker_build
 import pytest
 
 from tests.stacks.declaring import ACCOUNT, Declare
-from tests.stacks.policy.judging import DIGEST, function, matching, verdicts
+from tests.stacks.policy.judging import DIGEST, built_and_run_by_tag, function, matching, verdicts
 
 Program = Callable[[], object]
 
@@ -50,11 +50,6 @@ def test_an_image_that_may_change_is_found(declare: Declare, program: Program, m
 )
 def test_an_image_by_its_digest_is_fine(declare: Declare, program: Program) -> None:
     assert verdicts(declare(program), "images-by-digest") == []
-
-
-def built_and_run_by_tag() -> None:
-    docker_build.Image("i", push=False, tags=["repository:abc"])
-    function(image_uri="repository:abc")
 
 
 def test_only_a_preview_may_name_the_tag_of_an_image_that_it_builds(
