@@ -16,7 +16,7 @@ _PROJECT_FILE = "Pulumi.yaml"
 # What a purge removes. Named one by one: QUINTET_HOME may point at a folder that holds other things.
 _KEPT_BY_FRESH = "settings.json"
 _LOCKS = ("up.lock", "daemon.lock")
-_FOLDERS = ("emulator", "s3", "images", "logs", "scratch")
+_FOLDERS = ("emulator", "s3", "images", "logs", "pulumi", "scratch")
 _FILES = ("state.json", "summary.json", "daemon.json")
 
 
@@ -54,6 +54,11 @@ class Checkout:
     def state(self) -> Path:
         """What is deployed; the engine's."""
         return self.home / "state.json"
+
+    @property
+    def pulumi(self) -> Path:
+        """The real engine's folder: its state, its programs."""
+        return self.home / "pulumi"
 
     @property
     def summary(self) -> Path:

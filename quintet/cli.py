@@ -9,6 +9,7 @@ import typer
 
 from quintet import console
 from quintet.errors import Exit, QuintetError, of_the_system
+from quintet.sandbox.engines import Engine
 
 _EXIT_CODES = (
     "Exit codes: 0 done, 1 a deployment or a check failed, 2 wrong usage, 3 the port is in use, 4 no space left, "
@@ -40,6 +41,9 @@ def up(
         int | None,
         typer.Option(min=1024, max=65535, metavar="N", help="Where to answer; kept.  [default: 4566]"),
     ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Who plans and remembers: the sandbox itself, or the real Pulumi engine.")
+    ] = Engine.SANDBOX,
     machine: AsJson = False,
 ) -> None:
     """Bring every service up, try each, and print how to call them.
@@ -52,12 +56,33 @@ def up(
       quintet up
       quintet up moderation
       quintet up --fresh --port 4600
+      quintet up --engine pulumi
     """  # noqa: D301 - \b is typer's mark for lines that stay as they are
     from quintet.checkout import Checkout  # noqa: PLC0415
     from quintet.commands.up import Up  # noqa: PLC0415
 
-    command = Up(checkout=Checkout.find(), services=services or [], fresh=fresh, port=port, machine=machine)
+    command = Up(
+        checkout=Checkout.find(), services=services or [], fresh=fresh, port=port, engine=engine, machine=machine
+    )
     raise typer.Exit(command.run())
+
+
+@app.command()
+def env() -> None:
+    """Print what lets `pulumi` work on this sandbox, as lines for a POSIX shell.
+
+    Starts the emulated AWS where it does not run, and deploys nothing. In the shell that takes the lines,
+    `pulumi preview`, `up`, `refresh` and `destroy` mean the stack `sandbox`. Needs the Pulumi CLI (`make tools`).
+
+    \b
+    Examples:
+      quintet env
+      eval "$(quintet env)" && pulumi preview
+    """  # noqa: D301 - as above
+    from quintet.checkout import Checkout  # noqa: PLC0415
+    from quintet.commands.env import env as run  # noqa: PLC0415
+
+    raise typer.Exit(run(Checkout.find()))
 
 
 @app.command()

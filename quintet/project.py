@@ -128,6 +128,22 @@ class Project:
         secrets = frozenset(key for key, declaration in self.declared.items() if declaration.secret)
         return {key: _as_text(value) for key, value in values.items()}, secrets
 
+    def refuse_undeclared(self, stack: str) -> None:
+        """Raise about keys that the real engine, which checks all else itself, would pass over in silence.
+
+        Raises:
+            ProjectError: A key of the project is not declared, or the stack has no file.
+        """
+        given = self._given(stack, {})
+        mine = [key for key in given if key.partition(":")[0] == self.name and key not in self.declared]
+        if mine:
+            problems = [problem for key in mine for problem in self._problems(key, given[key])]
+            raise ProjectError(f"Pulumi.{stack}.yaml: " + "; ".join(problems))
+
+    def namespaced(self, key: str) -> str:
+        """A key with its namespace, which is the project's name where it has none."""
+        return _namespaced(key, self.name)
+
     def autonaming(self, stack: str) -> Autonaming:
         """How physical names are proposed in a stack: its own `pulumi:autonaming`, else the project's."""
         setting = self._given(stack, {}).get("pulumi:autonaming", self._defaults().get("pulumi:autonaming"))

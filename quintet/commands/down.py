@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quintet import console
 from quintet.checkout import Checkout
-from quintet.commands.up import busy
+from quintet.commands.start import busy
 from quintet.errors import Exit
 from quintet.files import locked
 from quintet.interrupts import interruptible

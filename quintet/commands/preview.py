@@ -10,6 +10,7 @@ from quintet.checkout import Checkout
 from quintet.commands.progress import summary
 from quintet.errors import Exit
 from quintet.sandbox.client import Client
+from quintet.sandbox.engines import Engine, refuse_another
 from quintet.sandbox.summary import STACK
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def _surroundings(checkout: Checkout, stack: str) -> tuple[Cloud, State]:
     from quintet.sandbox.world import World  # noqa: PLC0415
 
     if stack == STACK:
+        refuse_another(checkout, Engine.SANDBOX)
         return EmulatedCloud(World(checkout.root, checkout.home, url=_running(checkout))), State.load(checkout.state)
     return RecordingCloud(), State()
 

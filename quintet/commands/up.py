@@ -9,16 +9,18 @@ from dataclasses import asdict, dataclass, field
 
 from quintet import console
 from quintet.checkout import Checkout
+from quintet.commands.env import prepared
 from quintet.commands.progress import Progress, summary
+from quintet.commands.start import Start, busy
 from quintet.errors import Exit, QuintetError
 from quintet.files import locked
 from quintet.interrupts import Interrupts, interruptible
-from quintet.sandbox.client import Client, launch
+from quintet.sandbox.client import Client
 from quintet.sandbox.denials import Denial, DenialLog
+from quintet.sandbox.engines import Engine, refuse_another
 from quintet.sandbox.events import Event, as_error
-from quintet.sandbox.fingerprint import fingerprint
 from quintet.sandbox.logs import ending
-from quintet.sandbox.ports import DEFAULT_PORT, choose, remembered
+from quintet.sandbox.real.workspace import find_cli
 from quintet.smoke import report
 from quintet.smoke.curl import curl
 from quintet.smoke.runner import Result, run, select
@@ -36,6 +38,7 @@ class Up:
         services: Those to have besides what is up; none for all that the stack's configuration turns on.
         fresh: Forget everything first.
         port: Where the emulated AWS should answer, or None for the port of the last time.
+        engine: By which engine.
         machine: Print one JSON document and nothing else.
     """
 
@@ -43,6 +46,7 @@ class Up:
     services: Sequence[str]
     fresh: bool
     port: int | None
+    engine: Engine
     machine: bool
     made: Counter[str] = field(default_factory=Counter)
 
@@ -64,10 +68,14 @@ class Up:
 
     def _run(self) -> Exit:
         began = time.perf_counter()
+        if not self.fresh:
+            refuse_another(self.checkout, self.engine)
+        cli = find_cli(self.checkout) if self.engine is Engine.PULUMI else None
         refused = DenialLog(self.checkout.denials)
-        client = self._daemon()
+        client = Start(checkout=self.checkout, fresh=self.fresh, port=self.port, tell=self._tell).client()
+        programs = str(prepared(self.checkout, cli).programs) if cli else ""
         mark = refused.mark()
-        done = self._deploy(client)
+        done = self._deploy(client, programs)
         results = self._try(done["status"])
         client.settle()  # a function may write after its answer has gone out
         denials = refused.since(mark)
@@ -80,51 +88,10 @@ class Up:
             raise failure
         return Exit.OK
 
-    def _daemon(self) -> Client:
-        self._refuse_to_move()
-        client = Client.find(self.checkout)
-        reason = self._reason_to_restart(client) if client else ""
-        if client and reason:
-            self._tell(reason)
-            client.stop()
-            client = None
-        if self.fresh:
-            self.checkout.purge(keep_ports=True)
-            self.checkout.prepare()
-        return client or self._launch()
-
-    def _launch(self) -> Client:
-        first = remembered(self.checkout) is None
-        ports = choose(self.checkout, self.port)
-        if first and self.port is None and ports.emulator != DEFAULT_PORT:
-            self._tell(f"Port {DEFAULT_PORT} is taken; this checkout uses {ports.emulator} from now on.")
-        return launch(self.checkout)
-
-    def _reason_to_restart(self, client: Client) -> str:
-        if self.fresh:
-            return "Stopping the sandbox to begin anew."
-        if client.record.fingerprint != fingerprint():
-            return "The code of quintet has changed: restarting the sandbox."
-        if self._moves():
-            return f"Moving the sandbox to port {self.port}."
-        return ""
-
-    def _moves(self) -> bool:
-        before = remembered(self.checkout)
-        return self.port is not None and before is not None and before.emulator != self.port
-
-    def _refuse_to_move(self) -> None:
-        """The addresses of what is deployed hold the port: they would all be wrong."""
-        if self._moves() and self.checkout.state.exists() and not self.fresh:
-            raise QuintetError(
-                "This sandbox is deployed on another port, which is part of its addresses.",
-                advice=f"`quintet up --port {self.port} --fresh` deletes its data and begins anew on port {self.port}.",
-                exit_code=Exit.USAGE,
-            )
-
-    def _deploy(self, client: Client) -> Event:
+    def _deploy(self, client: Client, programs: str) -> Event:
+        request = {"services": list(self.services), "engine": self.engine, "programs": programs}
         with Progress(silent=self.machine) as progress:
-            for event in client.up({"services": list(self.services)}):
+            for event in client.up(request):
                 if event["event"] == "error":
                     raise as_error(event)
                 if event["event"] == "done":
@@ -180,15 +147,6 @@ class Up:
     def _tell(self, text: str) -> None:
         if not self.machine:
             console.say(text)
-
-
-def busy() -> QuintetError:
-    """Another command works on the checkout."""
-    return QuintetError(
-        "Another `quintet up` or `quintet down` works on this checkout.",
-        advice="Wait for it, or press Ctrl-C there.",
-        exit_code=Exit.BUSY,
-    )
 
 
 def _print_services(status: Event, results: list[Result]) -> None:

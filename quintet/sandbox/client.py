@@ -29,6 +29,8 @@ _POLL_SECONDS = 0.02
 _LOG_BYTES = 10_000_000
 _ANSWER_SECONDS = 10.0
 _SETTLE_SECONDS = 30.0
+_SERVE_SECONDS = 60.0
+"""The emulated AWS may have to start."""
 _SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 _KEPT_FROM_THE_DAEMON = ("AWS_", "PULUMI_", "BOTO_", "MINISTACK_")
 """Prefixes of variables that would reach a real account, another state or another emulator from the sandbox."""
@@ -76,6 +78,18 @@ class Client:
             DaemonGoneError: It ended meanwhile, or does not answer.
         """
         self._ask("POST", "/settle", timeout=_SETTLE_SECONDS).read()
+
+    def serve(self) -> bool:
+        """Has the sandbox answer the real engine, and what that needs started.
+
+        Returns:
+            Whether resources may be gone, so that the engine should refresh.
+
+        Raises:
+            QuintetError: It cannot.
+        """
+        answer = json.loads(self._ask("POST", "/serve", timeout=_SERVE_SECONDS).read())
+        return bool(answer["lost"])
 
     def up(self, request: Event) -> Iterator[Event]:
         """Deploys and yields what happens, one event at a time; "done" or "error" is the last, unless the daemon ends.

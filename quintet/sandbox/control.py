@@ -33,6 +33,14 @@ class Sandbox(Protocol):
         """The emulated AWS; empty while it does not run."""
         ...
 
+    async def serve(self) -> bool:
+        """Answers the real engine; whether that should refresh.
+
+        Raises:
+            QuintetError: It cannot.
+        """
+        ...
+
     async def settle(self) -> None:
         """Waits until no function works any more."""
         ...
@@ -55,6 +63,7 @@ class Control:
                 web.get("/status", self._status),
                 web.get("/endpoint", self._endpoint),
                 web.post("/settle", self._settle),
+                web.post("/serve", self._serve),
                 web.post("/up", self._up),
                 web.post("/stop", self._stop),
             ]
@@ -77,6 +86,14 @@ class Control:
     async def _settle(self, _: web.Request) -> web.Response:
         await self._sandbox.settle()
         return web.json_response({})
+
+    async def _serve(self, _: web.Request) -> web.Response:
+        if self.stopping.is_set():
+            return _refused(_busy(stopping=True))
+        try:
+            return web.json_response({"lost": await self._sandbox.serve()})
+        except QuintetError as error:
+            return _refused(error)
 
     async def _stop(self, _: web.Request) -> web.Response:
         self.stopping.set()

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
+from typing import TypeVar
 
 from quintet.checkout import Checkout
 from quintet.errors import Exit, QuintetError
@@ -16,15 +17,19 @@ from quintet.sandbox.control import Emit
 from quintet.sandbox.emulator import Emulator
 from quintet.sandbox.engine import Deployment, Outcome, SandboxError, State
 from quintet.sandbox.engine.outcome import OnEvent, ResourceEvent
+from quintet.sandbox.engines import Engine, owner, refuse_another
 from quintet.sandbox.events import Event, done, explain, failure, notice, phase
 from quintet.sandbox.functions import Functions
 from quintet.sandbox.health import Health
 from quintet.sandbox.kinds.cloud import EmulatedCloud
 from quintet.sandbox.ports import HOST, Ports
+from quintet.sandbox.real.deployment import RealDeployment
+from quintet.sandbox.real.engine import RealEngine
 from quintet.sandbox.selection import overrides
 from quintet.sandbox.world import World
 
 _log = logging.getLogger("quintet")
+_D = TypeVar("_D", Deployment, RealDeployment)
 _TOLD = (SandboxError, ProjectError)
 _FINISH_SECONDS = 15.0
 """How long a deployment that was cancelled may take over what it had begun."""
@@ -44,7 +49,10 @@ class LiveSandbox:
         self._emulator = Emulator(checkout.home, ports.emulator, lambda_front=front, region=self._world.region)
         self._functions: Functions | None = None
         self._health = Health()
-        self._deployment: Deployment | None = None
+        self._real = RealEngine(checkout, self._world, ports.providers, self._require_ready)
+        self._starting = asyncio.Lock()
+        self._lost = False
+        self._deployment: Deployment | RealDeployment | None = None
         self._finished = asyncio.Event()
         self._finished.set()
         self._stopping = False
@@ -53,12 +61,13 @@ class LiveSandbox:
         """Deploys the program; what happens and how it ends is told through `emit`.
 
         Args:
-            request: `services`, the names of those wanted; empty for all.
+            request: `services`, the names of those wanted, empty for all; `engine`, by which; `programs`, the folder
+                of the Pulumi CLI, for the real engine.
             emit: Called in this loop.
         """
         self._finished.clear()
         try:
-            emit(done(*await self._up(request["services"], emit)))
+            emit(done(*await self._up(request, emit)))
         except Exception as error:  # noqa: BLE001 - the border to the command, which tells it to the user
             _log.exception("the deployment failed")
             emit(failure(self._explain(error), error))
@@ -68,11 +77,27 @@ class LiveSandbox:
 
     async def status(self) -> Event:
         """The document of `quintet status --json`."""
-        last = summary.kept(self._checkout) or {}
-        endpoints = {name: service["url"] for name, service in last.get("services", {}).items()}
+        endpoints = summary.endpoints(self._checkout)
         if self._emulator.alive:
             await self._health.look(endpoints)
-        return self._document(endpoints, last.get("declared_only", ()))
+        return self._document(endpoints, await asyncio.to_thread(self._declared_only))
+
+    async def serve(self) -> bool:
+        """Answers the real engine, whoever runs it, and starts what that needs.
+
+        Returns:
+            Whether the emulated AWS may have lost resources, so that the engine should refresh.
+
+        Raises:
+            QuintetError: The emulated AWS does not start, or the port is taken.
+        """
+        try:
+            await self._start()
+            await asyncio.to_thread(self._real.serve)
+        except Exception as error:
+            _log.exception("the real engine cannot be served")
+            raise self._explain(error) from error
+        return self._lost
 
     @property
     def endpoint_url(self) -> str:
@@ -98,38 +123,40 @@ class LiveSandbox:
         with suppress(TimeoutError):
             async with asyncio.timeout(_FINISH_SECONDS):
                 await self._finished.wait()
+        if isinstance(self._deployment, RealDeployment):
+            self._deployment.kill()
+        await asyncio.to_thread(self._real.stop)
         await self._health.stop()
         if self._functions:
             await self._functions.stop()
         saved = await asyncio.to_thread(self._emulator.stop)
         _log.info("the emulated AWS %s its state", "saved" if saved else "did not save")
 
-    async def _up(self, services: Sequence[str], emit: Emit) -> tuple[dict[str, int], Event]:
+    async def _up(self, request: Event, emit: Emit) -> tuple[dict[str, int], Event]:
         if not self._emulator.alive:
             emit(phase("Starting the emulated AWS"))
-        lost = await self._start()
-        if lost:
+        await self._start()
+        if self._lost:
             emit(notice("The emulated AWS ended without saving its state: what is gone is made again."))
         emit(phase("Deploying"))
-        loop = asyncio.get_running_loop()
-
-        def tell(event: ResourceEvent) -> None:
-            loop.call_soon_threadsafe(emit, {"event": "resource", **asdict(event)})
-
-        outcome = await asyncio.to_thread(self._deploy, services, tell, refresh=lost)
+        outcome = await asyncio.to_thread(self._deploy, request, _from_any_thread(emit))
+        self._lost = False
         endpoints = _endpoints(outcome)
         await self._health.look(endpoints, patience_seconds=_WARM_SECONDS)
         document = self._document(endpoints, outcome.declared_only)
         summary.keep(self._checkout, document)
         return dict(outcome.counts), document
 
-    async def _start(self) -> bool:
-        """Starts what does not run; whether the emulator has lost resources that the state knows."""
-        if self._emulator.alive:
-            return False
-        await self._start_functions()
-        await asyncio.to_thread(self._emulator.start)
-        return self._emulator.unclean
+    async def _start(self) -> None:
+        """Starts what does not run, and notes whether the emulator has lost resources that a state knows."""
+        async with self._starting:
+            if self._emulator.alive:
+                return
+            await self._start_functions()
+            await asyncio.to_thread(self._emulator.start)
+            self._lost = self._emulator.unclean
+            if owner(self._checkout) is Engine.PULUMI:
+                await asyncio.to_thread(self._real.resume)
 
     async def _start_functions(self) -> None:
         """Starts the functions' front; anew with a new emulator, as that one knows no credentials of the old one."""
@@ -147,22 +174,55 @@ class LiveSandbox:
         await functions.start(self._ports.functions)
         self._functions = self._world.functions = functions
 
-    def _deploy(self, services: Sequence[str], on_event: OnEvent, *, refresh: bool) -> Outcome:
-        project = Project.load(self._checkout.root)
-        state = State.load(self._checkout.state)
-        self._deployment = deployment = Deployment(
-            EmulatedCloud(self._world),
-            state,
-            project,
-            summary.STACK,
-            on_event=on_event,
-            overrides=overrides(project, services, present=state.outputs.get("endpoints", {})),
-        )
-        if self._stopping:
-            deployment.cancel()
-        if refresh:
+    def _deploy(self, request: Event, emit: Emit) -> Outcome:
+        def tell(event: ResourceEvent) -> None:
+            emit({"event": "resource", **asdict(event)})
+
+        services: Sequence[str] = request["services"]
+        if request["engine"] == Engine.PULUMI:
+            self._real.serve()
+            real = self._real.deployment(
+                request["programs"], services, tell, lambda text: emit(notice(text)), refresh=self._lost
+            )
+            return self._begun(real).run()
+        deployment = self._begun(self._own_deployment(services, tell))
+        if self._lost:
             deployment.refresh()
         return deployment.run()
+
+    def _own_deployment(self, services: Sequence[str], on_event: OnEvent) -> Deployment:
+        project = Project.load(self._checkout.root)
+        state = State.load(self._checkout.state)
+        wanted = overrides(project, services, present=state.outputs.get("endpoints", {}))
+        cloud = EmulatedCloud(self._world)
+        return Deployment(cloud, state, project, summary.STACK, on_event=on_event, overrides=wanted)
+
+    def _begun(self, deployment: _D) -> _D:
+        self._deployment = deployment
+        if self._stopping:
+            deployment.cancel()
+        return deployment
+
+    def _require_ready(self) -> None:
+        """Whether an operation of the real engine may begin.
+
+        Raises:
+            SandboxError: It may not; the message says what to do.
+        """
+        if not self._emulator.alive:
+            raise SandboxError("the emulated AWS does not run; `quintet up --engine pulumi` starts it")
+        if isinstance(self._deployment, Deployment):
+            raise SandboxError("`quintet up` deploys with the sandbox's own engine; wait for it")
+        try:
+            refuse_another(self._checkout, Engine.PULUMI)
+        except QuintetError as error:
+            raise SandboxError(f"{error.message} {error.advice}") from error
+
+    def _declared_only(self) -> Sequence[str]:
+        if owner(self._checkout) is Engine.PULUMI:
+            return self._real.declared_only()
+        last: Sequence[str] = (summary.kept(self._checkout) or {}).get("declared_only", ())
+        return last
 
     def _document(self, endpoints: dict[str, str], declared_only: Sequence[str]) -> Event:
         services = {name: {"url": url, **self._state_of(name)} for name, url in endpoints.items()}
@@ -184,6 +244,16 @@ class LiveSandbox:
             advice=f"`quintet up` starts it again. The whole log is {self._emulator.log}.",
             exit_code=Exit.EMULATOR_DIED,
         )
+
+
+def _from_any_thread(emit: Emit) -> Emit:
+    """The same for other threads than this loop's."""
+    loop = asyncio.get_running_loop()
+
+    def told(event: Event) -> None:
+        loop.call_soon_threadsafe(emit, event)
+
+    return told
 
 
 def _endpoints(outcome: Outcome) -> dict[str, str]:

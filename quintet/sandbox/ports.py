@@ -26,17 +26,19 @@ class Ports:
     Attributes:
         emulator: The emulated AWS, and so every service.
         functions: The front of the Lambda functions.
+        providers: The resource providers of the real engine.
     """
 
     emulator: int
     functions: int
+    providers: int
 
 
 def remembered(checkout: Checkout) -> Ports | None:
     """The ports of the last start, or None before the first."""
     kept = read_json(checkout.settings) or {}
     try:
-        return Ports(int(kept["emulator"]), int(kept["functions"]))
+        return Ports(int(kept["emulator"]), int(kept["functions"]), int(kept.get("providers", 0)))
     except (KeyError, ValueError, TypeError):
         return None
 
@@ -50,7 +52,8 @@ def choose(checkout: Checkout, wanted: int | None) -> Ports:
     before = remembered(checkout)
     emulator = _emulator_port(wanted, before)
     functions = before.functions if before and _free(before.functions) else _any_free()
-    ports = Ports(emulator, functions)
+    providers = before.providers if before and before.providers and _free(before.providers) else _any_free()
+    ports = Ports(emulator, functions, providers)
     write_json(checkout.settings, asdict(ports))
     return ports
 

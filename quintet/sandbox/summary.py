@@ -11,7 +11,9 @@ from typing import Any
 
 from quintet.checkout import Checkout
 from quintet.files import read_json, write_json
+from quintet.sandbox.engines import Engine, owner
 from quintet.sandbox.ports import DEFAULT_PORT, HOST, remembered
+from quintet.sandbox.real.checkpoint import Checkpoint
 
 STACK = "sandbox"
 REGION = "us-east-1"
@@ -46,11 +48,17 @@ def kept(checkout: Checkout) -> dict[str, Any] | None:
     return read_json(checkout.summary)
 
 
+def endpoints(checkout: Checkout) -> dict[str, str]:
+    """Addresses by service of what is deployed, whichever engine did it and whoever ran it."""
+    checkpoint = Checkpoint.of(checkout)
+    if checkpoint.exists and owner(checkout) is not Engine.SANDBOX:
+        return checkpoint.endpoints
+    return {name: service["url"] for name, service in (kept(checkout) or {}).get("services", {}).items()}
+
+
 def stopped(checkout: Checkout) -> dict[str, Any]:
-    """The document when no sandbox runs: every service of the last `up`, stopped."""
-    last = kept(checkout)
-    if last is None:
-        ports = remembered(checkout)
-        return document(f"http://{HOST}:{ports.emulator if ports else DEFAULT_PORT}", REGION, {}, ())
-    services = {name: {"url": service["url"], "state": "stopped"} for name, service in last["services"].items()}
-    return document(last["aws"]["endpoint_url"], last["aws"]["region"], services, last["declared_only"])
+    """The document when no sandbox runs: every service that is deployed, stopped."""
+    ports = remembered(checkout)
+    services = {name: {"url": url, "state": "stopped"} for name, url in endpoints(checkout).items()}
+    declared_only = (kept(checkout) or {}).get("declared_only", ()) if services else ()
+    return document(f"http://{HOST}:{ports.emulator if ports else DEFAULT_PORT}", REGION, services, declared_only)

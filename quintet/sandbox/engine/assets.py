@@ -50,6 +50,9 @@ def comparable(value: object) -> object:
 def with_hash(value: dict[str, Any], folder: Path) -> dict[str, Any]:
     """An asset or archive as it came from the program, with an absolute path and the hash of its content.
 
+    The real engine has hashed already, and of an asset in its state it sends nothing but the hash: such a one can be
+    compared, and has no content to read.
+
     Args:
         value: The marked dictionary.
         folder: The program's folder, from which relative paths are meant.
@@ -64,7 +67,7 @@ def with_hash(value: dict[str, Any], folder: Path) -> dict[str, Any]:
         value = {**value, "assets": {name: with_hash(item, folder) for name, item in value["assets"].items()}}
     elif "path" in value:
         value = {**value, "path": str(_existing(folder / value["path"]))}
-    return {**value, "hash": _hash(value)}
+    return value if "hash" in value else {**value, "hash": _hash(value)}
 
 
 def _existing(path: Path) -> Path:

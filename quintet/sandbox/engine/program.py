@@ -7,7 +7,7 @@ import os
 import runpy
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.util import cache_from_source
@@ -58,8 +58,8 @@ def run_program(monitor: Monitor, config: Mapping[str, str], secret_keys: frozen
         )
         runtime.set_all_config(dict(config), sorted(secret_keys))
         try:
-            with _program_surroundings(monitor.program):
-                _run_to_the_end(lambda: runpy.run_path(str(monitor.program), run_name="__main__"), places)
+            with surroundings(monitor.program):
+                run_to_the_end(monitor.program, places)
         except BaseException as error:  # noqa: BLE001  a thread's end: told to the one who waits for it
             raised.append(error)
 
@@ -73,9 +73,14 @@ def run_program(monitor: Monitor, config: Mapping[str, str], secret_keys: frozen
         raise places.told(raised[0]) from raised[0]
 
 
-def _run_to_the_end(program: Callable[[], object], places: Places) -> None:
+def run_to_the_end(program: Path, places: Places) -> None:
+    """Run a program's folder on an event loop of its own until all that it registered is done.
+
+    The Pulumi runtime is configured already, in this thread's context.
+    """
+
     def without_result() -> None:
-        program()
+        runpy.run_path(str(program), run_name="__main__")
 
     with asyncio.Runner() as runner:
         loop = runner.get_loop()
@@ -87,7 +92,7 @@ def _run_to_the_end(program: Callable[[], object], places: Places) -> None:
 
 
 @contextmanager
-def _program_surroundings(folder: Path) -> Iterator[None]:
+def surroundings(folder: Path) -> Iterator[None]:
     """The working directory and import path of the program, and none of its modules from an earlier run."""
     before, path = Path.cwd(), list(sys.path)
     set_aside = _drop_modules(folder)
