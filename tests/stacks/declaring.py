@@ -14,6 +14,21 @@ from stacks.components.image import Registry, ServiceImage, ServiceImageArgs
 ACCOUNT = "123456789012"
 KEY = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/0a1b"
 STACKS = ("sandbox", "dev", "staging", "prod")
+# Every setting that adds or changes a resource.
+EVERYTHING = {
+    "kmsKey": KEY,
+    "permissionsBoundary": f"arn:aws:iam::{ACCOUNT}:policy/bound",
+    "alarmEmails": ["ops@example.com"],
+    "tags": {"cost-centre": "42"},
+    "moderationReservedConcurrency": 10,
+    "moderationDomain": "moderation.example.com",
+    "moderationCertificate": f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/1",
+    "moderationZone": "Z0123456789",
+    "moderationAuthorization": "jwt",
+    "moderationJwtIssuer": "https://issuer.example.com",
+    "moderationJwtAudiences": ["quintet"],
+    "moderationCorsOrigins": ["https://www.example.com"],
+}
 REGISTRY = Registry(account=ACCOUNT, region="us-east-1")
 
 Declare = Callable[..., Recording]

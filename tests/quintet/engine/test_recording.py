@@ -72,6 +72,32 @@ def test_outputs_follow_each_other(root: Path) -> None:
     assert recording.secret_outputs == {"password"}
 
 
+def test_what_aws_computes_within_what_was_given_is_there(bench: Bench) -> None:
+    bench.write(
+        'given = {"certificate_arn": "c", "endpoint_type": "REGIONAL", "security_policy": "TLS_1_2"}\n'
+        'host = aws.apigatewayv2.DomainName("host", domain_name="a.example", domain_name_configuration=given)\n'
+        'pulumi.export("target", host.domain_name_configuration.target_domain_name)\n'
+    )
+
+    recording = record("dev", root=bench.root)
+
+    assert recording.outputs["target"].endswith(".amazonaws.com")
+
+
+def test_the_provider_of_a_resource_is_recorded(bench: Bench) -> None:
+    bench.write(
+        'own = aws.Provider("own", region="us-east-1")\n'
+        'aws.sns.Topic("told", opts=ResourceOptions(provider=own))\n'
+        'aws.sns.Topic("untold")\n'
+    )
+
+    recording = record("dev", root=bench.root)
+
+    provider = recording.one("pulumi:providers:aws").urn
+    assert recording.one("aws:sns/topic:Topic", name="told").provider == provider
+    assert recording.one("aws:sns/topic:Topic", name="untold").provider == ""
+
+
 def test_relations_and_options_are_recorded(root: Path) -> None:
     recording = record("dev", root=root)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from quintet.sandbox.engine.recording import Recording
-from tests.stacks.declaring import ACCOUNT, KEY, STACKS
+from tests.stacks.declaring import EVERYTHING, STACKS
 from tests.stacks.policy.judging import verdicts
 
 Program = Callable[..., Recording]
@@ -18,19 +18,7 @@ def test_no_rule_finds_anything(program: Program, stack: str, preview: bool) -> 
 
 
 def test_no_rule_finds_anything_with_every_option_on(program: Program) -> None:
-    recording = program(
-        "prod",
-        kmsKey=KEY,
-        permissionsBoundary=f"arn:aws:iam::{ACCOUNT}:policy/bound",
-        alarmEmails=["ops@example.com"],
-        moderationDomain="moderation.example.com",
-        moderationCertificate=f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/1",
-        moderationZone="Z0123456789",
-        moderationAuthorization="jwt",
-        moderationJwtIssuer="https://issuer.example.com",
-        moderationJwtAudiences=["quintet"],
-        moderationCorsOrigins=["https://www.example.com"],
-    )
+    recording = program("prod", **EVERYTHING)
 
     assert verdicts(recording) == []
 
