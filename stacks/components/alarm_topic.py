@@ -80,7 +80,7 @@ class AlarmTopic(pulumi.ComponentResource):
 
 def _key_policy(account: str) -> str:
     owner = {
-        "Sid": "The account's own policies decide who administers the key",
+        "Sid": "PoliciesOfTheAccountDecideWhoAdministersTheKey",
         "Effect": "Allow",
         "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
         "Action": "kms:*",
