@@ -32,8 +32,9 @@ The engine proposes another name at every Check, also of a resource that lives. 
 kept in its state and not shown in differences.
 """
 
-_LONGEST_MESSAGE = 3000
-"""Characters of an error; gRPC carries it in a header, of which the engine's client takes 16 kB."""
+_LONGEST_MESSAGE = 2600
+"""Bytes of an error: gRPC carries it in headers, of which a client may refuse more than 8 kB in all, and there every
+byte that is not ASCII takes three."""
 
 Context = Any
 """grpc.ServicerContext, which has no types."""
@@ -208,5 +209,5 @@ def _abort(context: Context, error: Exception) -> NoReturn:
     else:
         _LOG.error("a resource failed", exc_info=error)
         message = f"{type(error).__name__}: {error}"
-    context.abort(grpc.StatusCode.UNKNOWN, message[:_LONGEST_MESSAGE])
+    context.abort(grpc.StatusCode.UNKNOWN, message.encode()[:_LONGEST_MESSAGE].decode(errors="ignore"))
     raise AssertionError("abort raises")  # what grpc's types do not say

@@ -56,6 +56,8 @@ class EngineEvents:
             event = json.loads(line)
         except ValueError:
             return  # not an event: what a plugin printed
+        if not isinstance(event, dict):
+            return
         if "resourcePreEvent" in event:
             self._begin(event["resourcePreEvent"]["metadata"])
         elif "resOutputsEvent" in event:
