@@ -12,11 +12,13 @@ from models.build.grammar import Lexicon, Template
 
 PLAIN_FAMILIES = frozenset({"benign_everyday", "benign_prose"})
 """Families without hostile words: any piece of their sentences is harmless, too."""
+FAMILY_WEIGHT = {"benign_identity": 2, "benign_identity_prose": 2}
+"""Families drawn more often than their number of templates says: most mentions of a group must stay harmless."""
 REPLACED = 0.15
 """How many words of a spliced text are replaced."""
 EXISTING = 0.6
 """How many of the replacing words exist."""
-HARMFUL_SALAD = 0.3
+HARMFUL_AMONG_WORDS = 0.35
 """How much of the disordered text has something harmful in it."""
 NAMED_GROUP = 0.25
 """How often a person in a plain sentence gets an identity: most mentions of a group are about something else."""
@@ -88,7 +90,7 @@ class Writer:
 
     def _drawn(self, templates: Sequence[Template], count: int, rng: random.Random) -> Iterator[Example]:
         # A template with slots says more than one without, so it is drawn more often.
-        weights = [1.5 + min(template.slots, 2) for template in templates]
+        weights = [(1.5 + min(template.slots, 2)) * FAMILY_WEIGHT.get(template.family, 1) for template in templates]
         for template in rng.choices(templates, weights, k=count):
             yield self.plain(template, rng)
 
@@ -123,18 +125,22 @@ class Writer:
                 pieces[place] = (
                     self._lexicon.everyday_word(rng) if rng.random() < EXISTING else self._lexicon.made_up_word(rng)
                 )
-        return Example(" ".join(pieces), frozenset(), "spliced")
+        return self._maybe_harmful(pieces, "spliced", rng)
 
     def _salad(self, rng: random.Random) -> Example:
         """Everyday and made-up words in no order: harmless however strange, unless something harmful stands in them."""
         words = [self._lexicon.everyday_word(rng) for _ in range(rng.randint(1, 14))]
         words += [self._lexicon.made_up_word(rng) for _ in range(rng.randint(0, 4))]
         rng.shuffle(words)
-        if rng.random() < HARMFUL_SALAD:
-            harmful = self.plain(rng.choice(self._harmful), rng)
-            words.insert(rng.randrange(len(words) + 1), harmful.text)
-            return Example(" ".join(words), harmful.labels, "salad")
-        return Example(" ".join(words), frozenset(), "salad")
+        return self._maybe_harmful(words, "salad", rng)
+
+    def _maybe_harmful(self, words: list[str], family: str, rng: random.Random) -> Example:
+        """The words as a text, now and then with a harmful sentence among them: its neighbours excuse nothing."""
+        if rng.random() >= HARMFUL_AMONG_WORDS:
+            return Example(" ".join(words), frozenset(), family)
+        harmful = self.plain(rng.choice(self._harmful), rng)
+        place = rng.randrange(len(words) + 1)
+        return Example(" ".join([*words[:place], harmful.text, *words[place:]]), harmful.labels, family)
 
     def _disguised(self, example: Example, mixture: Mixture, rng: random.Random) -> Example:
         text = disguise.ordinary(example.text, rng)

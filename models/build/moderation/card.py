@@ -36,12 +36,12 @@ _LIMITS = """
 - Held-out templates share their words with the training ones. The disguises are those of the training text. Both say
   what was learned, not what to expect.
 - The blind set is small, half of it is abusive, unlike real traffic, and it is one author's judgement. Its
-  aggregates, not its texts, were looked at after each of {looks} versions while the training text was widened, and its
-  conventions for `obscene` and `threat` were adopted: it is no longer quite blind.
+  aggregates, not its texts, were looked at after each version while the training text was widened (toxic or not
+  right for 80, 88, 88, 91, 93, 90 and 91 % before this one), and its conventions for `obscene` and `threat` were adopted:
+  it is no longer quite blind, and two or three points up or down are chance. This version ships because it is made from
+  the sentences as they stand and passes the suites in `tests/models`; not for its place in that row.
 - A group's name moves the score (`gap` above): do not lower the thresholds without a measurement of your own.
 """
-
-LOOKS_AT_BLIND_SET = 6
 
 
 def text(version: str, metrics: dict[str, Any], size_bytes: int, *, length: int = 128) -> str:
@@ -59,7 +59,7 @@ def text(version: str, metrics: dict[str, Any], size_bytes: int, *, length: int 
         f"tokens on one thread; int8 moves a probability by {metrics['int8_probability_difference']} at most over "
         "random tokens.\n"
     )
-    return "".join((*parts, _LIMITS.format(length=length, looks=LOOKS_AT_BLIND_SET)))
+    return "".join((*parts, _LIMITS.format(length=length)))
 
 
 def _table(title: str, scores: dict[str, Any]) -> str:

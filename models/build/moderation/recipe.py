@@ -28,7 +28,7 @@ HELD_OUT_ONE_IN = 13
 SEED = 20261120
 QUOTABLE = frozenset({"toxic", "insult", "threat", "identity_hate"})
 """Quoted profanity is still obscene, so only texts without it are put into quoting frames."""
-TRAINING = Mixture(harmless=27000, harmful=17000, joined=5500, quoted=1200, salad=3000, spliced=9000)
+TRAINING = Mixture(harmless=28000, harmful=13000, joined=9000, quoted=1200, salad=3000, spliced=9000)
 HELD_OUT = Mixture(harmless=1000, harmful=1000, joined=200, quoted=0, salad=0, spliced=0, evasive_rate=0.0)
 
 DESCRIPTION: dict[str, Any] = {
@@ -78,7 +78,7 @@ def finish(out: Path, held_out: list[Example], blind: Path | None, difference: f
         out, name="moderation", labels=LABELS, max_length=MAX_LENGTH, metrics=metrics, **DESCRIPTION
     )
     (out / "README.md").write_text(
-        card.text(version, metrics, sum(f.stat().st_size for f in out.glob("*.*"))), encoding="utf-8"
+        card.text(version, metrics, sum((out / name).stat().st_size for name in artifact.FILES)), encoding="utf-8"
     )
     log.info("%s", json.dumps(metrics, indent=1))
 
