@@ -34,7 +34,7 @@ class BucketObjectv2(Kind):
     volatile = frozenset({"etag", "versionId"})
     consumed = frozenset(
         {"cacheControl", "content", "contentBase64", "contentDisposition", "contentEncoding", "contentLanguage",
-         "contentType", "forceDestroy", "metadata", "serverSideEncryption", "kmsKeyId", "source", "storageClass",
+         "contentType", "metadata", "serverSideEncryption", "kmsKeyId", "source", "storageClass",
          "tags"}
     )  # fmt: skip
     ignored: ClassVar[Mapping[str, str]] = {
@@ -42,6 +42,7 @@ class BucketObjectv2(Kind):
         "sourceHash": "a change of it alone puts the object again, as every change does",
         "etag": "a change of it alone puts the object again, as every change does",
         "checksumAlgorithm": "the connection is this machine's own",
+        "forceDestroy": "no object here is under a lock that it would override",
         "bucketKeyEnabled": "saves calls to KMS, which cost nothing here",
     }
 

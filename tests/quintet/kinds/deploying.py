@@ -1,6 +1,7 @@
 """Creates, updates and deletes resources as the engine does, through the cloud and its checks."""
 
 import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,56 @@ DOCKERFILE = "FROM amazon/aws-lambda-python:3.12\nCOPY app.py ${LAMBDA_TASK_ROOT
 _NUMBERS = itertools.count(1)
 
 
+class Watched(dict[str, Any]):
+    """Properties that tell which of them are asked for, also of those that are not there; a copy asks for all."""
+
+    def __init__(self, properties: dict[str, Any], asked: set[str]) -> None:
+        super().__init__(properties)
+        self._asked = asked
+
+    def __getitem__(self, key: str) -> Any:
+        self._asked.add(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self._asked.add(str(key))
+        return super().__contains__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._asked.add(key)
+        return super().get(key, default)
+
+    def __iter__(self) -> Iterator[str]:
+        self._asked.update(super().keys())
+        return super().__iter__()
+
+    def items(self) -> Any:
+        self._asked.update(super().keys())
+        return super().items()
+
+
 class Made:
-    """A resource as the state keeps it."""
+    """A resource as the state keeps it.
+
+    Attributes:
+        asked: The properties that its kind has looked at, in any of its methods.
+    """
 
     def __init__(self, cloud: EmulatedCloud, type_: str, inputs: dict[str, Any]) -> None:
         self.cloud, self.type = cloud, type_
+        self.asked: set[str] = set()
         self.inputs = self.checked(inputs)
-        self.id, outputs = cloud.create(type_, self.inputs)
+        self.id, outputs = cloud.create(type_, Watched(self.inputs, self.asked))
         self.outputs = {**self.inputs, **outputs}
 
     def checked(self, inputs: dict[str, Any]) -> dict[str, Any]:
         old = getattr(self, "inputs", {})
         kind = self.cloud._kinds.get(self.type)
         name = old.get(kind.name_input) if kind and kind.name_input and old else None
-        return self.cloud.check(self.type, "x", old, inputs, autoname=name or f"quintet-test-{next(_NUMBERS)}")
+        checked = self.cloud.check(self.type, "x", old, inputs, autoname=name or f"quintet-test-{next(_NUMBERS)}")
+        if kind:
+            kind.check(Watched(checked, self.asked))
+        return checked
 
     def __getitem__(self, name: str) -> Any:
         return self.outputs[name]
@@ -35,7 +72,7 @@ class Made:
         diff = self.cloud.diff(self.type, self.inputs, inputs)
         assert diff.changed, "the update of this test changes nothing"
         assert not diff.replaces, f"{diff.replaces} would replace"
-        changed = self.cloud.update(self.type, self.id, self.outputs, inputs)
+        changed = self.cloud.update(self.type, self.id, self.outputs, Watched(inputs, self.asked))
         self.outputs = {**self.outputs, **inputs, **changed}
         self.inputs = inputs
         return self
@@ -47,7 +84,7 @@ class Made:
         return self.cloud.read(self.type, self.id, self.outputs)
 
     def delete(self) -> None:
-        self.cloud.delete(self.type, self.id, self.outputs)
+        self.cloud.delete(self.type, self.id, Watched(self.outputs, self.asked))
 
 
 class Deployer:

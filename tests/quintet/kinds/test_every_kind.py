@@ -185,7 +185,8 @@ LIVES = [
     Life("aws:dynamodb/table:Table", lambda d: TABLE, with_(
         globalSecondaryIndexes=[{**TABLE["globalSecondaryIndexes"][0], "projectionType": "KEYS_ONLY"}],
         ttl={"attributeName": "gone_at", "enabled": True}, tags={"service": "moderation"},
-        deletionProtectionEnabled=False, pointInTimeRecovery={"enabled": False})),
+        deletionProtectionEnabled=False, pointInTimeRecovery={"enabled": False},
+        billingMode="PROVISIONED", readCapacity=2, writeCapacity=1)),
     Life("aws:iam/role:Role", lambda d: {"assumeRolePolicy": TRUST, "description": "a", "tags": {"a": "1"}},
          with_(description="b", maxSessionDuration=7200, tags={"b": "2"})),
     Life("aws:iam/rolePolicy:RolePolicy", lambda d: {"role": d.role()["name"], "policy": policy(("s3:GetObject", "*"))},
@@ -252,7 +253,7 @@ LIVES = [
     Life("aws:sqs/queue:Queue", lambda d: {"messageRetentionSeconds": 1209600, "sqsManagedSseEnabled": True},
          with_(visibilityTimeoutSeconds=60, tags={"a": "1"})),
     Life("aws:sqs/queuePolicy:QueuePolicy", queue_policy, lambda i: {**i, "policy": i["policy"].replace('"a"', '"b"')}),
-    Life("aws:kms/key:Key", lambda d: {"customerMasterKeySpec": "HMAC_256", "keyUsage": "GENERATE_VERIFY_MAC"},
+    Life("aws:kms/key:Key", lambda d: {"enableKeyRotation": True, "rotationPeriodInDays": 90},
          with_(description="b", tags={"a": "1"})),
     Life("aws:kms/alias:Alias", lambda d: {"targetKeyId": d.make("aws:kms/key:Key").id},
          lambda i: {**i, "targetKeyId": f"arn:aws:kms:us-east-1:123456789012:key/{i['targetKeyId']}"}),
@@ -280,6 +281,7 @@ def test_a_resource_is_made_read_changed_and_deleted(deploy: Deployer, life: Lif
     made.delete()
     assert (made.read() is not None) is life.outlives
     made.delete()
+    assert KINDS[life.token].consumed <= made.asked, "named as consumed, and never looked at"
 
 
 def test_every_kind_has_a_life_in_this_test() -> None:
