@@ -32,7 +32,10 @@ ENVIRONMENT = {
 _SHELL = ("sh", "rm", "chmod", "ls", "cat", "mkdir")
 _RUNTIMES = ("libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1", "libutil.so.1", "libresolv.so.2")
 _COMPILERS_RUNTIMES = ("libgcc_s.so.1", "libstdc++.so.6")
-_NOT_COPIED = ("test", "tests", "idlelib", "tkinter", "turtledemo", "ensurepip", "lib2to3", "site-packages", "config-*")
+_NOT_COPIED = (
+    *("test", "tests", "idlelib", "tkinter", "_tkinter*", "turtledemo", "ensurepip", "lib2to3", "config-*"),
+    *("site-packages", "dist-packages"),
+)
 _ENTRY_POINT = """#!/bin/sh
 # The handler is the image's command, as for the real entry point.
 export _HANDLER="$1"
@@ -66,7 +69,7 @@ def make(engine: Engine, folder: Path, *, tag: str, busybox: str) -> None:
 def _python(folder: Path, python: Path) -> None:
     standard = Path(sysconfig.get_path("stdlib"))
     target = folder / HOME / "lib" / standard.name
-    shutil.copytree(standard, target, ignore=shutil.ignore_patterns(*_NOT_COPIED, "dist-packages"))
+    shutil.copytree(standard, target, ignore=shutil.ignore_patterns(*_NOT_COPIED))
     (folder / HOME / "bin").mkdir()
     shutil.copy(python, folder / HOME / "bin" / python.name)
     for name in ("python", "python3"):

@@ -1,10 +1,11 @@
 """One container engine, one image of moderation, one deployment: for all tests of this folder."""
 
+import asyncio
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -46,9 +47,10 @@ def engine(tool: Callable[..., str]) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def base(engine: Engine, tool: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
+def base(engine: Engine, tool: Callable[..., str]) -> str:
     """The stand-in for AWS's base image; its name."""
-    folder = tmp_path_factory.mktemp("base")
+    folder = engine.folder / "base"
+    folder.mkdir()
     base_image.make(engine, folder, tag=BASE, busybox=tool("busybox", package="busybox-static"))
     shutil.rmtree(folder)
     return BASE
@@ -84,9 +86,9 @@ def image(engine: Engine, built: object) -> Image:
 
 
 @pytest.fixture(scope="session")
-def take_apart(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Layers]:
+def take_apart(engine: Engine) -> Callable[..., Layers]:
     """Reads the layers that an image has on top of another one."""
-    return lambda tag, base: Layers.read(engine, tag, base=base, folder=tmp_path_factory.mktemp("layers"))
+    return lambda tag, base: Layers.read(engine, tag, base=base)
 
 
 @pytest.fixture(scope="session")
@@ -124,8 +126,11 @@ def start(engine: Engine, aws: Deployed, loop: Loop, tmp_path_factory: pytest.Te
         return container
 
     yield run
-    for container in started:
-        loop.run(container.stop())
+    loop.run(all_stopped(started))
+
+
+async def all_stopped(containers: Iterable[LambdaContainer]) -> None:
+    await asyncio.gather(*(container.stop() for container in containers))
 
 
 @pytest.fixture(scope="session")

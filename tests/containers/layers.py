@@ -6,27 +6,30 @@ import tarfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import IO
 
 from tests.containers.engine import Engine
 
 TASK_ROOT = "var/task"
 
-SECRETS = (
-    rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{16}",
-    rb"\bA(?:KIA|SIA)(?![A-Z0-9]*EXAMPLE)[0-9A-Z]{16}\b",
-    rb"(?i:aws_secret_access_key|aws_session_token)\s*=\s*[\"']?[A-Za-z0-9+/=]{30}",
-    rb"\bgh[pousr]_[A-Za-z0-9]{36}\b",
-    rb"\bxox[abprs]-[0-9A-Za-z-]{20}",
-    rb"(?i:index[-_]url)\s*=\s*https?://[^/\s:@]+:[^/\s@]+@",
-)
-_SECRET = re.compile(b"|".join(SECRETS))
+SECRETS: dict[bytes, re.Pattern[bytes]] = {
+    b"PRIVATE KEY-----": re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{16}"),
+    b"AKIA": re.compile(rb"\bAKIA(?![A-Z0-9]*EXAMPLE)[0-9A-Z]{16}\b"),
+    b"ASIA": re.compile(rb"\bASIA(?![A-Z0-9]*EXAMPLE)[0-9A-Z]{16}\b"),
+    b"secret_access_key": re.compile(rb"secret_access_key\s*=\s*[\"']?[A-Za-z0-9+/=]{30}"),
+    b"SECRET_ACCESS_KEY": re.compile(rb"SECRET_ACCESS_KEY\s*=\s*[\"']?[A-Za-z0-9+/=]{30}"),
+    b"ghp_": re.compile(rb"\bghp_[A-Za-z0-9]{36}\b"),
+    b"xoxb-": re.compile(rb"\bxoxb-[0-9A-Za-z-]{20}"),
+    b"index-url": re.compile(rb"index-url\s*=\s*https?://[^/\s:@]+:[^/\s@]+@"),
+}
+"""What a secret looks like, by a part of it that is quickly found in hundreds of megabytes."""
+
 _SECRET_NAMES = frozenset({".env", ".netrc", ".npmrc", ".pypirc", "credentials", "id_rsa", "id_ed25519", "pip.conf"})
 _TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "gcc", "g++", "cc", "c++", "ld", "make", "cmake", "cargo"})
 _CACHES = frozenset({".cache", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"})
-_TESTS = re.compile(r"(?:^|/)(?:tests?/|test_[^/]*\.py$|[^/]*_test\.py$|conftest\.py$|smoke\.py$)")
-_COMPILED = re.compile(r"\.cpython-\d+(?:\.opt-\d)?\.pyc$")
+_TESTS = re.compile(r"/tests?/|/conftest\.py$|^var/task/services/.*/(?:test_[^/]*|[^/]*_test|smoke)\.py$")
+_COMPILED = re.compile(r"(?:\.cpython-\d+(?:\.opt-\d)?)?\.pyc$")
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,10 @@ class Layers:
     configuration: str
 
     @classmethod
-    def read(cls, engine: Engine, tag: str, *, base: str, folder: Path) -> "Layers":
-        """Takes an image apart; its archive lies in `folder` meanwhile."""
+    def read(cls, engine: Engine, tag: str, *, base: str) -> "Layers":
+        """Takes an image apart."""
         below = len(json.loads(engine.run("image", "inspect", base))[0]["RootFS"]["Layers"])
-        archive = folder / "image.tar"
+        archive = engine.folder / "image.tar"
         engine.run("save", "--output", str(archive), tag)
         with tarfile.open(archive) as image:
             manifest = json.load(_member(image, "manifest.json"))[0]
@@ -94,8 +97,8 @@ class Layers:
         times = Counter(file.path for file in self.files)
         found = [f"{why}: {file.path}" for file in self.files for why, holds in _FAULTS.items() if holds(file)]
         found += [f"in two layers, so paid for twice: {path}" for path, number in times.items() if number > 1]
-        found += [f"compiled, without its source: {path}" for path in times if _source_of(path) not in {None, *times}]
-        if _SECRET.search(self.configuration.encode()):
+        found += [f"compiled, without its source: {path}" for path in times if not _source_of(path) <= times.keys()]
+        if _holds_a_secret(self.configuration.encode()):
             found.append("a secret: in a variable or an instruction")
         return sorted(found)
 
@@ -105,11 +108,14 @@ def normalised(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _source_of(path: PurePosixPath) -> PurePosixPath | None:
-    """The module that a file in __pycache__ was compiled from."""
-    if path.parent.name != "__pycache__":
-        return None
-    return path.parent.parent / f"{_COMPILED.sub('', path.name)}.py"
+def _source_of(path: PurePosixPath) -> set[PurePosixPath]:
+    """The module that a file was compiled from; none for what is not compiled."""
+    compiled = path.parent.name == "__pycache__"
+    return {path.parent.parent / f"{_COMPILED.sub('', path.name)}.py"} if compiled else set()
+
+
+def _holds_a_secret(content: bytes) -> bool:
+    return any(part in content and pattern.search(content) for part, pattern in SECRETS.items())
 
 
 def _package(path: PurePosixPath) -> list[str]:
@@ -121,7 +127,7 @@ _FAULTS: dict[str, Callable[[File], bool]] = {
     "a test": lambda file: bool(_TESTS.search(str(file.path))),
     "a cache": lambda file: bool(_CACHES & set(file.path.parts)) or file.path.suffix == ".whl",
     "a build tool": lambda file: bool(_TOOLS & {file.path.name, *_package(file.path)}),
-    "a secret": lambda file: file.path.name in _SECRET_NAMES or bool(_SECRET.search(file.content)),
+    "a secret": lambda file: file.path.name in _SECRET_NAMES or _holds_a_secret(file.content),
     "outside the task root": lambda file: not file.path.is_relative_to(TASK_ROOT),
     "not readable by every user": lambda file: not file.mode & 0o004,
     "runs with its owner's rights": lambda file: bool(file.mode & 0o6000),
