@@ -14,7 +14,7 @@ _FIX = "Deploy it as `repository@sha256:...`, which ServiceImage.uri is"
 
 def _images(resource: Declared, stack: Stack) -> Iterator[Finding]:
     for image in _named(resource):
-        if image is UNKNOWN or _DIGEST.fullmatch(image) or (stack.preview and _is_built_here(image, stack)):
+        if image is UNKNOWN or _DIGEST.fullmatch(image) or _is_yet_to_be_built(image, stack):
             continue
         yield Finding(f"runs the image {image}, which may be another tomorrow", _FIX)
     if resource.type == "aws:ecr/repository:Repository":
@@ -24,9 +24,10 @@ def _images(resource: Declared, stack: Stack) -> Iterator[Finding]:
             yield Finding("lets a tag be moved to another image", fix)
 
 
-def _is_built_here(image: str, stack: Stack) -> bool:
+def _is_yet_to_be_built(image: str, stack: Stack) -> bool:
     """A preview may leave a digest empty; the program then names the image by the tag it will push."""
-    return any(image in listed(built.props.get("tags")) for built in stack.of(_BUILT))
+    to_build = [built for built in stack.of(_BUILT) if built.props.get("digest") in {None, "", UNKNOWN}]
+    return any(image in listed(built.props.get("tags")) for built in to_build)
 
 
 def _named(resource: Declared) -> Iterator[Any]:

@@ -69,11 +69,9 @@ class Stack:
 
     Attributes:
         resources: In any order.
-        preview: Some values are not known yet.
     """
 
     resources: tuple[Declared, ...] = ()
-    preview: bool = False
 
     def of(self, *types: str) -> Iterator[Declared]:
         """Every resource of one of the types."""

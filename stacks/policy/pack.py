@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-import pulumi
 from pulumi_policy import (
     EnforcementLevel,
     Policy,
@@ -56,7 +55,7 @@ def _policy(rule: Rule) -> Policy:
 def _of_a_resource(rule: Rule) -> ResourceValidationPolicy:
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         resource = _declared(args)
-        for message in rule.messages(resource, Stack((resource,), preview=pulumi.runtime.is_dry_run())):
+        for message in rule.messages(resource, Stack((resource,))):
             report(message, None)
 
     return ResourceValidationPolicy(rule.name, rule.why, validate)
@@ -64,7 +63,7 @@ def _of_a_resource(rule: Rule) -> ResourceValidationPolicy:
 
 def _of_a_stack(rule: Rule) -> StackValidationPolicy:
     def validate(args: StackValidationArgs, report: ReportViolation) -> None:
-        stack = Stack(tuple(map(_declared, args.resources)), preview=pulumi.runtime.is_dry_run())
+        stack = Stack(tuple(map(_declared, args.resources)))
         for resource in stack.resources:
             for message in rule.messages(resource, stack):
                 report(message, resource.urn)

@@ -1,6 +1,5 @@
 """The pack as Pulumi runs it: its host starts it from its folder and asks it over gRPC."""
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,17 +24,16 @@ Start = Callable[..., analyzer_pb2_grpc.AnalyzerStub]
 
 @pytest.fixture
 def start(repository: Path) -> Iterator[Start]:
-    """Starts the pack as the CLI does: Pulumi's own host for Python, in the folder of the pack."""
+    """Starts the pack as Pulumi's host for Python does: the folder by its path, or, as older ones, by a module."""
     processes: list[subprocess.Popen[bytes]] = []
     channels: list[grpc.Channel] = []
 
-    def run(*, preview: bool = False) -> analyzer_pb2_grpc.AnalyzerStub:
-        told = {"PULUMI_PROJECT": "quintet", "PULUMI_STACK": "test", "PULUMI_DRY_RUN": str(preview).lower()}
+    def run(*command: str) -> analyzer_pb2_grpc.AnalyzerStub:
+        folder = repository / "stacks" / "policy"
         processes.append(
             subprocess.Popen(
-                [sys.executable, "-u", "-m", "pulumi.policy", "127.0.0.1:1", "."],
-                cwd=repository / "stacks" / "policy",
-                env=os.environ | told,
+                [sys.executable, "-u", *(command or (str(folder), "127.0.0.1:1"))],
+                cwd=folder,
                 stdout=subprocess.PIPE,
             )
         )
@@ -96,8 +94,9 @@ def diagnostics(pack: analyzer_pb2_grpc.AnalyzerStub, recording: Recording) -> l
     return [*found, *pack.AnalyzeStack(of_stack(recording)).diagnostics]
 
 
-def test_the_pack_tells_its_rules_and_that_they_are_mandatory(start: Start) -> None:
-    info = start().GetAnalyzerInfo(Empty())
+@pytest.mark.parametrize("command", [(), ("-m", "pulumi.policy", "127.0.0.1:1", ".")], ids=["path", "module"])
+def test_the_pack_tells_its_rules_and_that_they_are_mandatory(start: Start, command: tuple[str, ...]) -> None:
+    info = start(*command).GetAnalyzerInfo(Empty())
 
     assert info.name == "quintet"
     assert [policy.name for policy in info.policies] == list(RULES)
@@ -109,7 +108,7 @@ def test_the_pack_tells_its_rules_and_that_they_are_mandatory(start: Start) -> N
 def test_the_pack_lets_production_pass(start: Start, program: Callable[..., Recording], preview: bool) -> None:
     recording = program("prod", preview=preview)
 
-    found = diagnostics(start(preview=preview), recording)
+    found = diagnostics(start(), recording)
 
     assert [one.message for one in found] == []
 
@@ -129,10 +128,8 @@ def test_the_pack_refuses_a_mistake_and_names_the_resource(start: Start, declare
 
 
 @pytest.mark.parametrize(("preview", "count"), [(True, 0), (False, 1)])
-def test_the_pack_knows_whether_it_looks_at_a_preview(
-    start: Start, declare: Declare, preview: bool, count: int
-) -> None:
-    response = start(preview=preview).AnalyzeStack(of_stack(declare(built_and_run_by_tag)))
+def test_the_pack_sees_what_a_preview_cannot_know(start: Start, declare: Declare, preview: bool, count: int) -> None:
+    response = start().AnalyzeStack(of_stack(declare(built_and_run_by_tag, preview=preview)))
 
     assert len([one for one in response.diagnostics if one.policyName == "images-by-digest"]) == count
 
