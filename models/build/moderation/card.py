@@ -37,9 +37,11 @@ _LIMITS = """
   what was learned, not what to expect.
 - The blind set is small, half of it is abusive, unlike real traffic, and it is one author's judgement. Its
   aggregates, not its texts, were looked at after each version while the training text was widened (toxic or not
-  right for 80, 88, 88, 91, 93, 90 and 91 % before this one), and its conventions for `obscene` and `threat` were adopted:
-  it is no longer quite blind, and two or three points up or down are chance. This version ships because it is made from
-  the sentences as they stand and passes the suites in `tests/models`; not for its place in that row.
+  right for 80, 88, 88, 91, 93, 90 and 91 % before this one), and its conventions for `obscene` and `threat` were
+  adopted: it is no longer quite blind, and two or three points up or down are chance. This version ships because it is
+  made from the sentences as they stand and passes the suites in `tests/models`; not for its place in that row.
+- The aim that at most one in ten harmless mentions of a group is flagged is met where the sentence is an ordinary one
+  (`kind_flagged` above), and not quite on the blind set (`identity_mention` above).
 - A group's name moves the score (`gap` above): do not lower the thresholds without a measurement of your own.
 """
 
