@@ -10,6 +10,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from quintet.sandbox.engine.errors import SandboxError
 from quintet.sandbox.engine.places import Places
 from quintet.sandbox.engine.program import run_to_the_end, surroundings
 from quintet.sandbox.ports import HOST
+from quintet.sandbox.real.policy_pack import run_pack
 from quintet.sandbox.real.workspace import providers_answer
 
 _MESSAGE_BYTES = 400 * 2**20
@@ -84,6 +86,18 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         thread.start()
         thread.join()
         return language_pb2.RunResponse(bail=failed != [False])
+
+    def RunPlugin(
+        self, request: language_pb2.RunPluginRequest, context: Context
+    ) -> Iterator[language_pb2.RunPluginResponse]:
+        """Run a policy pack until the CLI is done with it."""
+        yield from run_pack(
+            request.info.program_directory,
+            request.args,
+            cwd=request.pwd,
+            environment=dict(variable.split("=", 1) for variable in request.env),
+            on_cancel=context.add_callback,
+        )
 
     def _failed(self, request: language_pb2.RunRequest) -> bool:
         program = Path(request.info.program_directory or request.pwd).resolve()
