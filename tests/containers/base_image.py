@@ -16,6 +16,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from pip._vendor import certifi
+
 from tests.containers.engine import Engine
 
 HOME = "var/lang"
@@ -125,8 +127,12 @@ def _system(folder: Path) -> None:
     (folder / "etc/passwd").write_text("root:x:0:0:root:/:/bin/sh\n")
     (folder / "etc/group").write_text("root:x:0:\n")
     (folder / "etc/nsswitch.conf").write_text("hosts: files dns\n")
-    certificates = ssl.get_default_verify_paths().cafile
-    assert certificates, "this machine has no bundle of certificates (Debian: ca-certificates)"
-    shutil.copy(certificates, folder / "etc/ssl/certs/ca-certificates.crt")
+    shutil.copy(_certificates(), folder / "etc/ssl/certs/ca-certificates.crt")
     (folder / "etc/pip.conf").write_text("[global]\ncert = /etc/ssl/certs/ca-certificates.crt\n")
     folder.chmod(0o755)
+
+
+def _certificates() -> Path:
+    """This machine's bundle, which may know more authorities than pip's own; that one where it has none."""
+    known = (ssl.get_default_verify_paths().cafile, "/etc/ssl/certs/ca-certificates.crt")
+    return next((Path(path) for path in known if path and Path(path).exists()), Path(certifi.where()))

@@ -1,6 +1,7 @@
 """What is in moderation's image, and what is not."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from stacks.components.build_context import BuildContext
+from tests.containers.conftest import Start
 from tests.containers.engine import Engine
 from tests.containers.lambda_container import Image
 from tests.containers.layers import TASK_ROOT, Layers, normalised
@@ -110,6 +112,21 @@ def test_a_change_of_the_code_is_a_small_layer_over_the_packages(layers: Layers)
     assert {file.path.parts[2] for file in code.files} == {"services"}
     assert "services" not in {file.path.parts[2] for file in packages.files}
     assert code.size_bytes < LARGEST_CODE_MB * 1e6
+
+
+def test_an_image_of_a_checkout_that_only_its_owner_may_read_runs_as_any_user(
+    engine: Engine, base: str, start: Start, repository: Path, tmp_path: Path
+):
+    for name in (*BuildContext(root=repository, dockerfile=DOCKERFILE).files(), DOCKERFILE):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(repository / name, tmp_path / name)
+    for path in tmp_path.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+    arguments = ("--file", str(tmp_path / DOCKERFILE), "--build-arg", f"BASE_IMAGE={base}", "--tag", "private")
+    engine.run("build", "--network", "host", *arguments, str(tmp_path))
+
+    assert not start(Image.inspect(engine, "private")).failed
 
 
 def test_its_size_is_known_and_bounded(layers: Layers, record_property):
