@@ -1,9 +1,12 @@
 """A recording as a CloudFormation template, and what cfn-lint's schemas say about it."""
 
 import json
+from functools import cache
 from typing import Any
 
-from cfnlint.api import ManualArgs, lint
+from cfnlint.config import ConfigMixIn
+from cfnlint.decode import decode_str
+from cfnlint.runner import Runner
 
 from quintet.sandbox.engine.recording import Recording
 from quintet.sandbox.engine.state import Resource
@@ -24,12 +27,19 @@ def mistakes(recording: Recording) -> list[str]:
         UnmappedError: A declared type has neither a shape nor a reason why it needs none.
     """
     resources, names = _resources(recording)
-    found = lint(json.dumps({"Resources": resources}), config=ManualArgs(regions=["us-east-1"]))
+    template, unreadable = decode_str(json.dumps({"Resources": resources}))
+    assert not unreadable
     return sorted(
         f"{names[str(match.path[1])]}: {'.'.join(map(str, match.path[3:]))}: {match.message[:_LONGEST]}"
-        for match in found
+        for match in _linter().validate_template(template)
         if match.rule.id.startswith("E") or match.rule.id == _UNKNOWN_ACTION
     )
+
+
+@cache
+def _linter() -> Runner:
+    """Half a second to read its rules and schemas."""
+    return Runner(ConfigMixIn(regions=["us-east-1"]))
 
 
 def _resources(recording: Recording) -> tuple[dict[str, Any], dict[str, str]]:

