@@ -113,6 +113,8 @@ class Engine:
     def _spawn(self, driver: str) -> None:
         place = self.folder
         command = [
+            # It ends with this process, also when this one is killed.
+            *("setpriv", "--pdeathsig", "TERM"),
             *(self._dockerd, "--host", f"unix://{place}/docker.sock", "--data-root", f"{place}/data"),
             *("--exec-root", f"{place}/exec", "--pidfile", f"{place}/pid", "--storage-driver", driver),
             *("--iptables=false", "--ip6tables=false", "--ip-forward=false", "--bridge=none"),
