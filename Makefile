@@ -8,7 +8,7 @@ unexport PYTHONDONTWRITEBYTECODE
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install up down test check format lock models bench images picture clean
+.PHONY: help install up down test check format lock models tools bench images picture clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ lock: $(INSTALLED) ## resolve requirements/*.txt anew from pyproject.toml
 
 models: $(INSTALLED) ## train the starter models (an environment of its own, with torch: 5 GB)
 	@tools/models
+
+tools: ## bring the Pulumi CLI, for `--engine pulumi` (from PATH, or built with Go: 5 minutes)
+	@tools/build-tools
 
 bench: $(INSTALLED) ## measure the speeds that docs/benchmarks.md states
 	@$(BIN)/python -m benchmarks
