@@ -78,7 +78,7 @@ def test_an_error_ends_the_command_with_its_code_and_advice(monkeypatch: pytest.
 )
 def test_what_the_system_refuses_is_told(number: int, code: Exit, word: str, monkeypatch: pytest.MonkeyPatch, capsys):
     def refused() -> None:
-        raise OSError(number, os.strerror(number), "/home/me/.quintet")
+        raise OSError(number, os.strerror(number), "/somewhere/.quintet")
 
     monkeypatch.setattr(cli, "app", refused)
 
@@ -88,7 +88,7 @@ def test_what_the_system_refuses_is_told(number: int, code: Exit, word: str, mon
     told = capsys.readouterr().err
     assert ended.value.code == code
     assert word in told
-    assert "/home/me/.quintet" in told
+    assert "/somewhere/.quintet" in told
     assert "QUINTET_HOME" in told
 
 
