@@ -27,11 +27,11 @@ NOT_TRACKED = {".quintet", "__pycache__"}
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All in one group: one worker has the sandbox."""
+    """All of a file in one group: one worker has the sandbox."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.system)
-            item.add_marker(pytest.mark.xdist_group("engine"))
+            item.add_marker(pytest.mark.xdist_group(f"engine {item.path.stem}"))
             item.add_marker(pytest.mark.timeout(300))
 
 

@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+import boto3
+
 from tests.system.conftest import LiveCheckout
 
 # service, call, key of the list, key of an item's name
@@ -24,9 +26,12 @@ _RANDOM = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{
 
 def inventory(checkout: LiveCheckout) -> set[str]:
     """Service and name of everything that is there, and each key that is not about to be deleted."""
-    found = {f"kms {key}" for key in _living_keys(checkout)}
+    aws = checkout.status()["aws"]
+    account = boto3.Session("test", "test", region_name=aws["region"])
+    clients = {name: account.client(name, endpoint_url=aws["endpoint_url"]) for name, *_ in (*_LISTS, ("kms",))}
+    found = {f"kms {key}" for key in _living_keys(clients["kms"])}
     for service, call, items, name in _LISTS:
-        listed = getattr(checkout.client(service), call)()[items]
+        listed = getattr(clients[service], call)()[items]
         found |= {f"{service} {item[name] if name else item}" for item in listed}
     return found
 
@@ -40,7 +45,6 @@ def alike(value: Any) -> Any:
     return _RANDOM.sub("*", value) if isinstance(value, str) else value
 
 
-def _living_keys(checkout: LiveCheckout) -> list[str]:
-    kms = checkout.client("kms")
+def _living_keys(kms: Any) -> list[str]:
     described = [kms.describe_key(KeyId=key["KeyId"])["KeyMetadata"] for key in kms.list_keys()["Keys"]]
     return [key["Description"] for key in described if key["KeyState"] != "PendingDeletion"]
