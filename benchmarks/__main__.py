@@ -50,7 +50,9 @@ def page(measured: list[Measurement]) -> str:
         [
             "# Speed",
             "",
-            "Written by `make bench` (`python -m benchmarks --write`); the machine of this run: " + machine + ".",
+            "`make bench` prints this table, `python -m benchmarks --write` writes this page. The machine of this run: "
+            + machine
+            + ".",
             "",
             "| what | measured | goal | met |",
             "|---|---|---|---|",
