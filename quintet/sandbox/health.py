@@ -14,6 +14,8 @@ _PATH = "/health"
 """Where every service says that it lives."""
 
 _AT_MOST_SECONDS = 0.25
+_FIRST_SECONDS = 3.0
+"""For a service that nobody has asked: its function starts with the first call, and that is not unhealthy."""
 
 
 class Health:
@@ -23,8 +25,10 @@ class Health:
         self._known: dict[str, dict[str, str]] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
 
-    async def look(self, endpoints: Mapping[str, str], *, patience_seconds: float = _AT_MOST_SECONDS) -> None:
+    async def look(self, endpoints: Mapping[str, str], *, patience_seconds: float | None = None) -> None:
         """Asks every service; one that takes longer than the patience keeps its last state until it answers."""
+        if patience_seconds is None:
+            patience_seconds = _AT_MOST_SECONDS if endpoints.keys() <= self._known.keys() else _FIRST_SECONDS
         for name, url in endpoints.items():
             if name not in self._asking:
                 self._asking[name] = asyncio.create_task(self._ask(name, url))
