@@ -69,7 +69,7 @@ def up(
 
 @app.command()
 def env() -> None:
-    """Print what lets `pulumi` work on this sandbox, as lines for a POSIX shell.
+    """Print what lets `pulumi` work here, as lines for a shell.
 
     Starts the emulated AWS where it does not run, and deploys nothing. In the shell that takes the lines,
     `pulumi preview`, `up`, `refresh` and `destroy` mean the stack `sandbox`. Needs the Pulumi CLI (`make tools`).
@@ -87,7 +87,7 @@ def env() -> None:
 
 @app.command()
 def preview(*, stack: Stack = "sandbox", machine: AsJson = False) -> None:
-    """Show what `up` would change, without changing it and without anything running.
+    """Show what `up` would change; nothing has to run.
 
     The stack `sandbox` is compared with what is deployed here; any other is shown as if it were new.
 
@@ -140,7 +140,7 @@ def logs(
     *,
     following: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what comes, until Ctrl-C.")] = False,
 ) -> None:
-    """Print what a service wrote; without a name also the emulated AWS and the sandbox itself, by time.
+    """Print what a service wrote; without a name, what everything did.
 
     \b
     Examples:
@@ -155,7 +155,7 @@ def logs(
 
 @app.command()
 def smoke(services: Services = None, *, stack: Stack = "sandbox", machine: AsJson = False) -> None:
-    """Try every endpoint of the sandbox or of a deployed stack; 1 when a check fails.
+    """Try every endpoint, here or of a deployed stack.
 
     \b
     Examples:
@@ -181,7 +181,7 @@ def images(
         typer.Option(metavar="MODE", help="Docker's --network while building; host where containers have no other."),
     ] = None,
 ) -> None:
-    """Build the container images that the program declares, with the Docker of this machine.
+    """Build the container images, with the Docker of this machine.
 
     The sandbox needs neither Docker nor these images.
 
