@@ -55,7 +55,7 @@ class Box:
 
 
 def boxes(recording: Recording) -> list[Box]:
-    """Boxes column by column in the order of declaration; the alarms of a service share one."""
+    """Boxes column by column; the alarms of a service share one."""
     found: dict[tuple[int, str, str], list[Resource]] = {}
     for resource in recording.resources:
         if resource.type in SHOWN:

@@ -103,7 +103,7 @@ class Recording:
     """What a program declared.
 
     Attributes:
-        resources: Every resource, components and the stack included, in the order of registration.
+        resources: Every resource, components and the stack included, sorted by URN: registrations run side by side.
         outputs: The stack's outputs, in plain text.
         secret_outputs: Keys of those that are secret.
     """
@@ -154,4 +154,5 @@ def record(
     cloud = RecordingCloud(region=config.get("aws:region", DEFAULT_REGION))
     deployment = Deployment(cloud, State(), project, stack, preview=preview, overrides=overrides, repeatable_names=True)
     outcome = deployment.run()
-    return Recording(tuple(outcome.resources.values()), outcome.outputs, outcome.secret_outputs)
+    by_urn = sorted(outcome.resources.values(), key=lambda resource: resource.urn)
+    return Recording(tuple(by_urn), outcome.outputs, outcome.secret_outputs)
