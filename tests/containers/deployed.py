@@ -15,7 +15,7 @@ from quintet.sandbox.functions.front import Front
 from quintet.sandbox.kinds.cloud import EmulatedCloud
 from quintet.sandbox.world import World
 from tests.containers.lambda_container import LambdaContainer, Loop
-from tests.quintet.small_checkout import free_port
+from tests.ports import free_port
 
 STACK = "sandbox"
 

@@ -1,7 +1,6 @@
 """A checkout with a program of a few lines: everything real, and up within two seconds."""
 
 import os
-import socket
 import subprocess
 import sys
 import textwrap
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from tests.ports import free_port
 
 PROJECT = """
 name: quintet
@@ -28,12 +29,6 @@ import pulumi_aws as aws
 bucket = aws.s3.Bucket("data")
 pulumi.export("endpoints", {})
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,17 +21,12 @@ from services.common.lambda_environment import LambdaEnvironment
 from services.moderation.app import create_app
 from services.moderation.settings import Settings
 from services.moderation.wiring import Services
+from tests.ports import free_port
 from tests.services.tiny_model import write_model
 
 ROOT = Path(__file__).resolve().parents[2]
 PREFIX = "moderation/tiny-1/"
 TABLE = "decisions"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from typing import Any
 import boto3
 import pytest
 
-from tests.quintet.small_checkout import SmallCheckout, free_port
+from tests.ports import free_port
+from tests.quintet.small_checkout import SmallCheckout
 
 # What a user's `git clone` brings that `quintet up` needs.
 PARTS = ("quintet", "services", "stacks", "models/moderation", "requirements")

@@ -1,7 +1,6 @@
 """A real emulator on a free port, and a front that answers what a test tells it."""
 
 import json
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,14 +10,9 @@ from typing import Any
 
 from quintet.sandbox.emulator import Emulator
 from quintet.sandbox.world import World
+from tests.ports import free_port
 
 Answer = tuple[int, dict[str, str], Any]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class StubFront:

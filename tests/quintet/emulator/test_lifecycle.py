@@ -18,7 +18,8 @@ from quintet.errors import Exit
 from quintet.sandbox import emulator as module
 from quintet.sandbox.emulator import Emulator, EmulatorError
 from quintet.sandbox.world import World
-from tests.quintet.emulator.running import TRUST, free_port
+from tests.ports import free_port
+from tests.quintet.emulator.running import TRUST
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from quintet.sandbox.emulator import Emulator
 from quintet.sandbox.world import World
-from tests.quintet.emulator.running import free_port
+from tests.ports import free_port
 from tests.quintet.kinds.deploying import Deployer
 from tests.quintet.kinds.test_every_kind import LIVES
 

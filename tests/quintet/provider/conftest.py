@@ -13,8 +13,8 @@ from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 from quintet.sandbox.engine import SandboxError
 from quintet.sandbox.engine.codec import decode
 from quintet.sandbox.provider import Provider, ProviderServer
+from tests.ports import free_port
 from tests.quintet.engine.fake_cloud import TOPIC, FakeCloud
-from tests.quintet.small_checkout import free_port
 
 URN = f"urn:pulumi:dev::shop::shop:area:Component${TOPIC}::news"
 

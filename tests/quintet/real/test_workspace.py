@@ -14,7 +14,8 @@ from quintet.project import Project, ProjectError
 from quintet.sandbox import summary
 from quintet.sandbox.engines import Engine, owner, refuse_another
 from quintet.sandbox.real.workspace import PROVIDERS_VARIABLE, SALT, Workspace, find_cli, providers_answer
-from tests.quintet.small_checkout import SmallCheckout, free_port
+from tests.ports import free_port
+from tests.quintet.small_checkout import SmallCheckout
 
 
 @pytest.fixture

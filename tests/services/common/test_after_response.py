@@ -8,7 +8,7 @@ import pytest
 from services.common.after_response import after_response
 from services.common.lambda_extension import ExtensionFailed, ExtensionsApi
 from services.common.logging import service_logger
-from tests.services.conftest import free_port
+from tests.ports import free_port
 from tests.services.extensions_api import LambdaApis
 
 
