@@ -53,3 +53,75 @@ class UnsupportedMediaType(ServiceError):  # noqa: N818 - named after its HTTP s
     status = 415
     slug = "unsupported-media-type"
     title = "The body's type is not supported"
+
+
+class RequestTimeout(ServiceError):  # noqa: N818 - named after its HTTP status
+    """The client sent its request too slowly."""
+
+    status = 408
+    slug = "request-timeout"
+    title = "The request came too slowly"
+
+
+class ClientGone(ServiceError):  # noqa: N818 - says what happened
+    """Nobody waits for the answer any more; 499 is what nginx's log calls it."""
+
+    status = 499
+    slug = "client-gone"
+    title = "The client went away"
+
+
+class TooManyRequests(ServiceError):  # noqa: N818 - named after its HTTP status
+    """The caller has used up what it may ask for."""
+
+    status = 429
+    slug = "too-many-requests"
+    title = "Too many requests"
+
+
+class Overloaded(ServiceError):  # noqa: N818 - says what is the case
+    """The service has more to do than it can do in time."""
+
+    status = 503
+    slug = "overloaded"
+    title = "The service is overloaded"
+
+
+class DeadlineExceeded(ServiceError):  # noqa: N818 - says what happened
+    """The answer would have come later than the caller waits for it."""
+
+    status = 504
+    slug = "deadline-exceeded"
+    title = "The answer took too long"
+
+
+class Unauthorized(ServiceError):  # noqa: N818 - named after its HTTP status
+    """The caller has not shown who it is.
+
+    Attributes:
+        challenge: The value of the WWW-Authenticate header: how to show it.
+    """
+
+    status = 401
+    slug = "unauthorized"
+    title = "The caller is not known"
+
+    def __init__(self, detail: str, *, challenge: str) -> None:
+        super().__init__(detail)
+        self.challenge = challenge
+
+
+class AuthorizationUnavailable(ServiceError):  # noqa: N818 - says what is the case
+    """Nobody's identity can be checked now."""
+
+    status = 503
+    slug = "authorization-unavailable"
+    title = "Callers cannot be checked"
+
+
+class InvalidHeader(ServiceError):  # noqa: N818 - says what is the case
+    """A header of the request is not what it may be."""
+
+    status = 400
+    slug = "invalid-header"
+    title = "A header is not valid"

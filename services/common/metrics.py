@@ -8,6 +8,9 @@ from collections.abc import Mapping
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
+from services.common.errors import ModelUnavailable
+from services.common.http import Exchange
+
 NAMESPACE = "Quintet"
 
 
@@ -17,6 +20,15 @@ class ServiceMetrics:
     def __init__(self, service: str, environment: str) -> None:
         self._service = service
         self._environment = environment
+
+    def request(self, exchange: Exchange, *, method: str, route: str, latency_ms: float) -> None:  # noqa: ARG002 - the protocol's; a dimension more would be a metric more to pay for
+        """See `services.common.http.RequestMetrics`."""
+        counts = {"Requests": 1, "Errors": int(exchange.status >= 500), **exchange.counts}  # noqa: PLR2004 - HTTP's own
+        if exchange.cold:
+            counts["ColdStart"] = 1
+        if isinstance(exchange.error, ModelUnavailable):
+            counts["ModelUnavailable"] = 1
+        self.emit(counts, latency_ms=latency_ms)
 
     def emit(self, counts: Mapping[str, int], *, latency_ms: float | None = None) -> None:
         """Writes one line with these counts, and `Latency` in milliseconds where given. Callable from any thread."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from services.common.errors import ServiceError
+from services.common.errors import RequestTimeout, ServiceError, Unauthorized
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -63,8 +63,19 @@ def of_error(error: ServiceError, request_id: str) -> Response:
         detail=error.detail,
         request_id=request_id,
     )
-    wait = error.retry_after_seconds
-    return response(problem, {} if wait is None else {"Retry-After": str(wait)})
+    return response(problem, _headers(error))
+
+
+def _headers(error: ServiceError) -> dict[str, str]:
+    headers = {}
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = error.challenge
+    if isinstance(error, RequestTimeout):
+        # What is left of the request would be read as the next one.
+        headers["Connection"] = "close"
+    return headers
 
 
 def of_status(status: int, detail: str, request_id: str, headers: dict[str, str] | None = None) -> Response:
@@ -75,7 +86,7 @@ def of_status(status: int, detail: str, request_id: str, headers: dict[str, str]
 
 async def _service_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ServiceError)  # noqa: S101 - registered for this class only; tells mypy
-    request.state.error = error
+    request.state.exchange.error = error
     return of_error(error, request.state.request_id)
 
 
