@@ -39,7 +39,7 @@ lock: $(INSTALLED) ## resolve requirements/*.txt anew from pyproject.toml
 models: $(INSTALLED) ## train the starter models (an environment of its own, with torch: 5 GB)
 	@tools/models
 
-tools: ## bring the Pulumi CLI, for `--engine pulumi` (from PATH, or built with Go: 5 minutes)
+tools: ## bring the Pulumi CLI and a Kubernetes API server (from PATH, or built with Go: 5 minutes each)
 	@tools/build-tools
 
 bench: $(INSTALLED) ## measure the speeds that docs/benchmarks.md states
