@@ -17,7 +17,7 @@ _PROJECT_FILE = "Pulumi.yaml"
 _KEPT_BY_FRESH = "settings.json"
 _LOCKS = ("up.lock", "daemon.lock")
 _FOLDERS = ("emulator", "s3", "images", "logs", "pulumi", "scratch")
-_FILES = ("state.json", "summary.json", "daemon.json")
+_FILES = ("state.json", "summary.json", "daemon.json", "overrides.json", "rollout-sandbox.json")
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,15 @@ class Checkout:
     def summary(self) -> Path:
         """What the last `up` left, for `status` when nothing runs."""
         return self.home / "summary.json"
+
+    @property
+    def overrides(self) -> Path:
+        """Settings over those of the stack's file."""
+        return self.home / "overrides.json"
+
+    def rollouts(self, stack: str) -> Path:
+        """How far the rollouts of a stack have come."""
+        return self.home / f"rollout-{stack}.json"
 
     @property
     def settings(self) -> Path:

@@ -11,6 +11,7 @@ from quintet.commands.progress import summary
 from quintet.errors import Exit
 from quintet.sandbox.client import Client
 from quintet.sandbox.engines import Engine, refuse_another
+from quintet.sandbox.overrides import kept
 from quintet.sandbox.summary import STACK
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def _plan(checkout: Checkout, stack: str) -> tuple[Outcome, list[ResourceEvent]]
     try:
         cloud, state = _surroundings(checkout, stack)
         project = Project.load(checkout.root)
-        outcome = Deployment(cloud, state, project, stack, preview=True, on_event=events.append).run()
+        over = kept(checkout) if stack == STACK else {}
+        outcome = Deployment(cloud, state, project, stack, preview=True, on_event=events.append, overrides=over).run()
     except (SandboxError, ProjectError) as error:
         raise explain(error, checkout, told=(SandboxError, ProjectError)) from error
     return outcome, events

@@ -22,6 +22,7 @@ from quintet.sandbox.events import Event, done, explain, failure, notice, phase
 from quintet.sandbox.functions import Functions
 from quintet.sandbox.health import Health
 from quintet.sandbox.kinds.cloud import EmulatedCloud
+from quintet.sandbox.overrides import kept
 from quintet.sandbox.ports import HOST, Ports
 from quintet.sandbox.real.deployment import RealDeployment
 from quintet.sandbox.real.engine import RealEngine
@@ -193,7 +194,7 @@ class LiveSandbox:
     def _own_deployment(self, services: Sequence[str], on_event: OnEvent) -> Deployment:
         project = Project.load(self._checkout.root)
         state = State.load(self._checkout.state)
-        wanted = overrides(project, services, present=state.outputs.get("endpoints", {}))
+        wanted = {**kept(self._checkout), **overrides(project, services, present=state.outputs.get("endpoints", {}))}
         cloud = EmulatedCloud(self._world)
         return Deployment(cloud, state, project, summary.STACK, on_event=on_event, overrides=wanted)
 

@@ -9,6 +9,7 @@ from quintet.checkout import Checkout
 from quintet.project import Project
 from quintet.sandbox.engine.outcome import OnEvent
 from quintet.sandbox.kinds.cloud import EmulatedCloud
+from quintet.sandbox.overrides import kept
 from quintet.sandbox.provider import Provider, ProviderServer
 from quintet.sandbox.real.checkpoint import Checkpoint
 from quintet.sandbox.real.deployment import RealDeployment
@@ -76,7 +77,10 @@ class RealEngine:
             self._port,
             on_event=on_event,
             on_notice=on_notice,
-            overrides=overrides(project, services, present=Checkpoint.of(self._checkout).endpoints),
+            overrides={
+                **kept(self._checkout),
+                **overrides(project, services, present=Checkpoint.of(self._checkout).endpoints),
+            },
             refresh=refresh,
             realises=EmulatedCloud(self._world).realises,
         )
