@@ -1,0 +1,1 @@
+"""Sentiment: is this text negative, neutral or positive?"""
