@@ -52,4 +52,4 @@ picture: $(INSTALLED) ## draw docs/images/quintet.svg from the program
 	@$(BIN)/python tools/picture.py
 
 clean: down ## remove .venv, caches and the sandbox's data
-	@rm -rf .venv .venv-models .quintet .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	@rm -rf .venv .venv-models .venv-bench .quintet .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

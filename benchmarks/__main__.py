@@ -9,7 +9,7 @@ import importlib
 import pkgutil
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import psutil
@@ -17,10 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 import benchmarks
-from benchmarks.measurement import Measurement
+from benchmarks.measurement import Comparison, Measurement
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
-INFRASTRUCTURE = {"measurement", "live", "local_function"}
+INFRASTRUCTURE = {"measurement", "live", "local_function", "serving"}
 
 
 def names() -> list[str]:
@@ -29,7 +29,7 @@ def names() -> list[str]:
     return sorted(found - INFRASTRUCTURE)
 
 
-def measure(chosen: list[str], console: Console) -> Iterator[Measurement]:
+def measure(chosen: list[str], console: Console) -> Iterator[Measurement | Comparison]:
     """Runs the chosen benchmarks one after another; what is running is said on a terminal."""
     for name in chosen:
         with console.status(f"measuring {name}"):
@@ -41,7 +41,13 @@ def rows(measured: list[Measurement]) -> list[tuple[str, str, str, str]]:
     return [(m.claim, f"{m.value:.3g} {m.unit}", m.bound, "yes" if m.met else "NO") for m in measured]
 
 
-def page(measured: list[Measurement]) -> str:
+def table(comparison: Comparison) -> list[str]:
+    """Lines of Markdown."""
+    heads = [f"| {' | '.join(comparison.columns)} |", f"|{'---|' * len(comparison.columns)}"]
+    return ["", comparison.title + ":", "", *heads, *(f"| {' | '.join(row)} |" for row in comparison.rows)]
+
+
+def page(measured: list[Measurement], comparisons: list[Comparison]) -> str:
     """docs/benchmarks.md, whole."""
     gibibytes = psutil.virtual_memory().total / 2**30
     machine = f"{psutil.cpu_count()} cores, {gibibytes:.0f} GiB, Python {platform.python_version()}"
@@ -57,9 +63,18 @@ def page(measured: list[Measurement]) -> str:
             "| what | measured | goal | met |",
             "|---|---|---|---|",
             *lines,
+            *(line for comparison in comparisons for line in table(comparison)),
             "",
         ]
     )
+
+
+def show(console: Console, columns: Iterable[str], cells: Iterable[Iterable[str]]) -> None:
+    """A table on the terminal."""
+    shown = Table(*columns)
+    for row in cells:
+        shown.add_row(*row)
+    console.print(shown)
 
 
 def main(arguments: list[str]) -> int:
@@ -69,13 +84,15 @@ def main(arguments: list[str]) -> int:
     if unknown := sorted(set(chosen) - set(names())):
         console.print(f"no such benchmark: {', '.join(unknown)}; there are {', '.join(names())}")
         return 2
-    measured = list(measure(chosen, console))
-    table = Table("what", "measured", "goal", "met")
-    for row in rows(measured):
-        table.add_row(*row)
-    console.print(table)
+    found = list(measure(chosen, console))
+    measured = [each for each in found if isinstance(each, Measurement)]
+    comparisons = [each for each in found if isinstance(each, Comparison)]
+    show(console, ("what", "measured", "goal", "met"), rows(measured))
+    for comparison in comparisons:
+        console.print(f"\n{comparison.title}:")
+        show(console, comparison.columns, comparison.rows)
     if "--write" in arguments:
-        PAGE.write_text(page(measured))
+        PAGE.write_text(page(measured, comparisons))
     return 0 if all(m.met for m in measured) else 1
 
 

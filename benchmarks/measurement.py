@@ -35,6 +35,21 @@ class Measurement:
         return f"{'>=' if self.at_least else '<='} {self.goal:g} {self.unit}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Figures of several candidates beside each other, of which none is a goal.
+
+    Attributes:
+        title: What was done.
+        columns: Their heads.
+        rows: A cell a column.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
 def seconds(work: Callable[[], object]) -> float:
     """Wall-clock seconds of one call."""
     begin = time.perf_counter()

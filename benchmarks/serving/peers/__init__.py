@@ -1,0 +1,1 @@
+"""The same model served otherwise. Each runs in `.venv-bench` and takes the model's folder and a port."""
