@@ -1,6 +1,7 @@
 """`.quintet/overrides.json`: settings that a rollout has put over those of `Pulumi.sandbox.yaml`.
 
-Every deployment and preview of the sandbox reads them: so the next `quintet up` leaves things as a rollout has left them.
+Every deployment and preview of the sandbox reads them: so the next `quintet up` leaves things as a rollout has left
+them.
 `quintet up --fresh` and `quintet down --purge` drop them.
 """
 
