@@ -164,13 +164,12 @@ class HttpConventions:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.request(exchange, method=method, route=route, latency_ms=latency_ms)
         quiet = latency_ms < self._log_from_ms and exchange.status < _SERVER_ERROR
-        level = logging.DEBUG if quiet else logging.INFO
-        if not self._logger.isEnabledFor(level):
+        if quiet and self._logger.log_level > logging.DEBUG:
             return
         line: dict[str, Any] = {"method": method, "route": route, "status": exchange.status}
         line |= {"latency_ms": round(latency_ms, 3)}
         line |= {"reason": exchange.error.detail} if exchange.error else {}
-        self._logger.log(level, "Request", extra=line)
+        (self._logger.debug if quiet else self._logger.info)("Request", extra=line)
 
 
 def _request_id(headers: Headers, scope: Scope) -> str:

@@ -1,0 +1,96 @@
+"""HTTP connections with bounds that uvicorn leaves to a proxy: the size of a request's head and the time it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+MAX_HEAD_BYTES = 32_768
+"""The request line and all headers; nginx's `large_client_header_buffers` are 4 of 8 KiB."""
+HEAD_SECONDS = 10.0
+"""For one request's head to arrive, and for the first request on a connection to begin."""
+
+_TITLES = {400: "Bad Request", 408: "The request came too slowly", 431: "The headers are too large"}
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """One connection. What breaks a bound is told as a problem, and the connection closes."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401 - uvicorn's own
+        super().__init__(*arguments, **named)
+        self._head_bytes = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
+        """Expects a request."""
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Expects nothing any more."""
+        self._head_arrived()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Counts what comes before a head is complete.
+
+        Such a piece may hold the beginning of a body or of another request too, hence the bound is not exact: 64 KiB,
+        which a piece has at most, may come on top.
+        """
+        expecting = self._head_timer is not None
+        self._head_bytes += len(data) if expecting else 0
+        super().data_received(data)
+        if self._head_timer is not None and self._head_bytes > MAX_HEAD_BYTES:
+            self._refuse(431, f"The request line and the headers may have {MAX_HEAD_BYTES} bytes together.")
+        elif self._head_timer is None and (self.cycle is None or self.cycle.response_complete):
+            # Empty lines, or the rest of a body that nobody reads: uvicorn's own timer ended with the first byte.
+            self._expect_head()
+
+    def on_message_begin(self) -> None:
+        """Expects a head, if this is not the connection's first."""
+        super().on_message_begin()
+        if self._head_timer is None:
+            self._expect_head()
+
+    def on_headers_complete(self) -> None:
+        """Hands the request on if its head is within bounds."""
+        self._head_arrived()
+        if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > MAX_HEAD_BYTES:
+            self._refuse(431, f"The request line and the headers may have {MAX_HEAD_BYTES} bytes together.")
+            return
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """What cannot be read as HTTP."""
+        self._refuse(400, msg)
+
+    def _expect_head(self) -> None:
+        self._head_bytes = 0
+        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
+
+    def _head_arrived(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _head_is_late(self) -> None:
+        self._refuse(408, f"The headers did not arrive within {HEAD_SECONDS:g} s.")
+
+    def _refuse(self, status: int, detail: str) -> None:
+        self._head_arrived()
+        if self.transport.is_closing():
+            return
+        if self.cycle is None or self.cycle.response_complete:
+            self.transport.write(_problem(status, detail))
+        # A pipelined request that breaks a bound: the answer before it is lost, too, as nothing may come after it.
+        self.transport.close()
+
+
+def _problem(status: int, detail: str) -> bytes:
+    problem = {"type": "about:blank", "title": _TITLES[status], "status": status, "detail": detail}
+    body = json.dumps(problem).encode()
+    head = f"content-type: application/problem+json\r\ncontent-length: {len(body)}\r\nconnection: close\r\n\r\n"
+    return STATUS_LINE[status] + head.encode() + body
