@@ -15,7 +15,7 @@ import httpx
 import psutil
 
 from quintet.errors import Exit, QuintetError
-from quintet.sandbox import calls
+from quintet.sandbox import calls, listeners
 from quintet.sandbox.ports import HOST, holder
 
 ACCOUNT = "123456789012"
@@ -186,6 +186,7 @@ class Emulator:
             "TMPDIR": str(self._state / "tmp"),
             "DOCKER_HOST": f"unix://{self._state}/no-docker",  # it would tidy up containers of this machine
             "MINISTACK_LAMBDA_FRONT": self._lambda_front,
+            "QUINTET_LISTENERS": str(self.home / listeners.FILE),
             "QUINTET_DENIALS": str(self.log.parent / "denials.jsonl"),
             **({"QUINTET_CALLS": str(self.log.parent / calls.FILE)} if calls.wanted() else {}),
         }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quintet.sandbox.emulator_gaps import Record, called_arn, found, replace
+from quintet.sandbox.emulator_private_integrations import raw_query
 
 BODY_LIMIT = 10 * 1024 * 1024
 """Bytes of a request that an HTTP API accepts (AWS quotas of HTTP APIs: payload size, 10 MB)."""
@@ -146,6 +147,7 @@ def serve_http_apis_as_aws_does() -> None:
             headers: dict[str, str],
             *arguments: Any,  # noqa: ANN401  handed on
         ) -> Answer:
+            raw_query.set(arguments[-1])
             settings = stages_of.get(api_id, {}).get(stage)
             if settings is None:
                 return _message(404, "Not Found")

@@ -3,6 +3,7 @@
 Ministack itself is configured by its own environment variables (`quintet.sandbox.emulator` sets them), this file by:
 
 - `MINISTACK_LAMBDA_FRONT`: where functions of package type Image are invoked; without it they answer an error.
+- `QUINTET_LISTENERS`: the file with the addresses of load balancers' listeners.
 - `QUINTET_DENIALS`: the file that refused calls are appended to.
 - `QUINTET_CALLS`: the file that calls allowed to roles are appended to; without it they are not recorded.
 """
@@ -24,6 +25,9 @@ from quintet.sandbox import emulator_gaps, emulator_http_api
 from quintet.sandbox.calls import CallWriter
 from quintet.sandbox.emulator_calls import record_calls_of_roles
 from quintet.sandbox.emulator_gaps import Record, found, replace
+from quintet.sandbox.emulator_load_balancers import name_network_load_balancers_as_aws_does
+from quintet.sandbox.emulator_private_integrations import reach_private_integrations
+from quintet.sandbox.emulator_vpc_links import have_vpc_links
 
 NOT_AUTHORIZED = re.compile(rb"User: (\S*) ?is not authorized to perform: ([\w-]+:\w+)(?: on resource: ([^\s\"<]+))?")
 
@@ -45,6 +49,9 @@ def main() -> None:
     emulator_http_api.call_functions_as_http_apis_do(record)
     emulator_http_api.answer_failed_functions_as_http_apis_do()
     emulator_http_api.serve_http_apis_as_aws_does()
+    name_network_load_balancers_as_aws_does()
+    addresses = Path(os.environ["QUINTET_LISTENERS"]) if "QUINTET_LISTENERS" in os.environ else None
+    reach_private_integrations(have_vpc_links(), addresses, record)
     if "QUINTET_CALLS" in os.environ:
         record_calls_of_roles(CallWriter(Path(os.environ["QUINTET_CALLS"])).write)
     emulator_gaps.ask_policies_for_log_streams()

@@ -140,12 +140,11 @@ class Integration(PartOfApi):
     renamed: ClassVar[Mapping[str, str]] = {"timeoutMilliseconds": "TimeoutInMillis"}
     defaults: ClassVar[Mapping[str, Any]] = {"description": "", "requestParameters": {}, "timeoutMilliseconds": 30_000}
     consumed = frozenset(
-        {"description", "integrationMethod", "integrationType", "integrationUri", "payloadFormatVersion",
-         "requestParameters", "timeoutMilliseconds"}
+        {"connectionId", "connectionType", "description", "integrationMethod", "integrationType", "integrationUri",
+         "payloadFormatVersion", "requestParameters", "timeoutMilliseconds"}
     )  # fmt: skip
     ignored: ClassVar[Mapping[str, str]] = {
         **ONE_REGION,
-        "connectionType": "every integration is reached through this machine",
         "passthroughBehavior": "only WebSocket APIs have it",
     }
 
@@ -157,7 +156,23 @@ class Integration(PartOfApi):
             raise RefusedError('`payloadFormatVersion` must be "2.0"; AWS takes "1.0" where it is left out')
         if not 50 <= inputs.get("timeoutMilliseconds", _TIMEOUT_MAXIMUM) <= _TIMEOUT_MAXIMUM:  # noqa: PLR2004  AWS's least
             raise RefusedError("`timeoutMilliseconds` of an HTTP API is 50 to 30000")
+        _refuse_half_a_link(inputs)
         return inputs
+
+    def arguments(self, inputs: Properties) -> dict[str, Any]:
+        """Names of headers and the like stay as they are written."""
+        arguments = super().arguments(inputs)
+        if parameters := inputs.get("requestParameters"):
+            arguments["RequestParameters"] = parameters
+        return arguments
+
+
+def _refuse_half_a_link(inputs: Properties) -> None:
+    by_link = inputs.get("connectionType") == "VPC_LINK"
+    if by_link != (inputs.get("connectionId") is not None):
+        raise RefusedError('`connectionId` names a VPC link, for the `connectionType` "VPC_LINK" and no other')
+    if by_link and (inputs["integrationType"] != "HTTP_PROXY" or not inputs.get("integrationMethod")):
+        raise RefusedError('through a VPC link the `integrationType` is "HTTP_PROXY", with an `integrationMethod`')
 
 
 @kind

@@ -1,0 +1,333 @@
+"""Network load balancers. The sandbox's cluster forwards what comes to them: it is told of every listener."""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from quintet.sandbox.kinds.base import Kind, Properties, is_unknown, kind
+from quintet.sandbox.kinds.calls import (
+    ONE_REGION,
+    RefusedError,
+    absent,
+    chosen,
+    only,
+    pascal,
+    present,
+    removed_tags,
+    require,
+    require_one_of,
+    tag_list,
+)
+from quintet.sandbox.listeners import Listeners
+
+if TYPE_CHECKING:
+    from quintet.sandbox.world import World
+
+_HEALTH: Mapping[str, Any] = {
+    "enabled": True,
+    "healthyThreshold": 3,
+    "interval": 30,
+    "matcher": "200-399",
+    "path": "/",
+    "port": "traffic-port",
+    "protocol": "TCP",
+    "timeout": 10,
+    "unhealthyThreshold": 3,
+}
+"""A target group's health check where the program says nothing (Network Load Balancers user guide, "Health checks")."""
+
+_HTTP_ONLY = ("matcher", "path")
+_BOUNDS = {"healthyThreshold": (2, 10), "interval": (5, 300), "timeout": (2, 120), "unhealthyThreshold": (2, 10)}
+_LONGEST_NAME = 32
+_OF_LOAD_BALANCERS = {
+    "enableCrossZoneLoadBalancing": "load_balancing.cross_zone.enabled",
+    "enableDeletionProtection": "deletion_protection.enabled",
+}
+_OF_TARGET_GROUPS = {
+    "connectionTermination": "deregistration_delay.connection_termination.enabled",
+    "deregistrationDelay": "deregistration_delay.timeout_seconds",
+    "preserveClientIp": "preserve_client_ip.enabled",
+    "proxyProtocolV2": "proxy_protocol_v2.enabled",
+}
+
+
+class Elb(Kind):
+    """What all types of the service share."""
+
+    ignored: ClassVar[Mapping[str, str]] = ONE_REGION
+
+    @property
+    def _elb(self) -> Any:  # noqa: ANN401  a boto3 client
+        return self.world.client("elbv2")
+
+    def tagged(self, inputs: Properties) -> dict[str, Any]:
+        """The tags as an argument of a call that makes it."""
+        return {"Tags": tag_list(inputs["tags"])} if inputs.get("tags") else {}
+
+    def retag(self, arn: str, old: Properties, inputs: Properties) -> Properties:
+        """Change the tags; the outputs that this changed."""
+        if gone := removed_tags(old, inputs):
+            self._elb.remove_tags(ResourceArns=[arn], TagKeys=gone)
+        if tags := inputs.get("tags"):
+            self._elb.add_tags(ResourceArns=[arn], Tags=tag_list(tags))
+        return {"tagsAll": inputs.get("tags") or {}}
+
+
+@kind
+class LoadBalancer(Elb):
+    """A load balancer of connections."""
+
+    token = "aws:lb/loadBalancer:LoadBalancer"
+    name_input = "name"
+    name_limit = _LONGEST_NAME
+    replace_on = frozenset({"internal", "loadBalancerType"})
+    consumed = frozenset({*_OF_LOAD_BALANCERS, "accessLogs", "securityGroups", "subnets", "tags"})
+    ignored: ClassVar[Mapping[str, str]] = {
+        **ONE_REGION,
+        "dnsRecordClientRoutingPolicy": "the sandbox has no zones that a name could prefer",
+        "enforceSecurityGroupInboundRulesOnPrivateLinkTraffic": "nothing comes through PrivateLink here",
+        "ipAddressType": "the sandbox answers on 127.0.0.0/8 only",
+    }
+
+    def check(self, inputs: Properties) -> Properties:
+        """A network load balancer in at least one subnet."""
+        if inputs.get("loadBalancerType") != "network":
+            raise RefusedError('the sandbox runs load balancers of `loadBalancerType` "network"')
+        require(inputs, "subnets", lambda ids: is_unknown(ids) or ids, "a load balancer is in at least one subnet")
+        if inputs.get("subnets") is None:
+            raise RefusedError("a load balancer needs `subnets`")
+        return inputs
+
+    def create(self, inputs: Properties) -> tuple[str, Properties]:
+        """Make it; its ARN is its id."""
+        vpc = self._network(inputs)
+        scheme = "internal" if inputs.get("internal") else "internet-facing"
+        arguments = {"Name": inputs["name"], "Type": "network", "Scheme": scheme}
+        made = self._elb.create_load_balancer(
+            **arguments, **chosen(inputs, "subnets", "securityGroups"), **self.tagged(inputs)
+        )["LoadBalancers"][0]
+        arn = made["LoadBalancerArn"]
+        self._set(arn, inputs)
+        names = {"arn": arn, "arnSuffix": arn.partition(":loadbalancer/")[2], "dnsName": made["DNSName"]}
+        return arn, {**names, "vpcId": vpc, "zoneId": "Z26RNL4JYFTOTI", "tagsAll": inputs.get("tags") or {}}
+
+    def update(self, id_: str, old: Properties, inputs: Properties) -> Properties:
+        """Change where it is, who may use it, its settings and tags."""
+        self._network(inputs)
+        if set(old.get("subnets") or []) != set(inputs["subnets"]):
+            self._elb.set_subnets(LoadBalancerArn=id_, Subnets=inputs["subnets"])
+        groups = inputs.get("securityGroups") or []
+        if set(old.get("securityGroups") or []) != set(groups):
+            if not (groups and old.get("securityGroups")):
+                raise RefusedError("a network load balancer gets its first security group when it is made, or never")
+            self._elb.set_security_groups(LoadBalancerArn=id_, SecurityGroups=groups)
+        self._set(id_, inputs)
+        return self.retag(id_, old, inputs)
+
+    def delete(self, id_: str, outputs: Properties) -> None:
+        """Delete it, unless it is protected."""
+        if outputs.get("enableDeletionProtection") and self.read(id_, outputs) is not None:
+            raise RefusedError("it has `enableDeletionProtection`; deploy it without, then delete it")
+        absent(lambda: self._elb.delete_load_balancer(LoadBalancerArn=id_))
+
+    def read(self, id_: str, outputs: Properties) -> Properties | None:
+        """Whether it is there."""
+        return outputs if present(lambda: self._elb.describe_load_balancers(LoadBalancerArns=[id_])) else None
+
+    def _set(self, arn: str, inputs: Properties) -> None:
+        attributes = {theirs: inputs.get(ours, False) for ours, theirs in _OF_LOAD_BALANCERS.items()}
+        logs = inputs.get("accessLogs") or {}
+        only(logs, ("bucket", "enabled", "prefix"), "`accessLogs`")
+        attributes["access_logs.s3.enabled"] = bool(logs.get("enabled"))
+        attributes |= {f"access_logs.s3.{key}": logs[key] for key in ("bucket", "prefix") if logs.get(key)}
+        self._elb.modify_load_balancer_attributes(LoadBalancerArn=arn, Attributes=_texts(attributes))
+
+    def _network(self, inputs: Properties) -> str:
+        """The VPC of the subnets, which is that of the groups."""
+        ec2, groups = self.world.client("ec2"), inputs.get("securityGroups") or []
+        subnets = ec2.describe_subnets(SubnetIds=inputs["subnets"])["Subnets"]
+        zones = [subnet["AvailabilityZone"] for subnet in subnets]
+        if len(zones) != len(set(zones)):
+            raise RefusedError(f"`subnets` has two of one zone ({', '.join(sorted(zones))}); one of each is allowed")
+        described = ec2.describe_security_groups(GroupIds=groups)["SecurityGroups"] if groups else []
+        vpcs = {each["VpcId"] for each in (*subnets, *described)}
+        if len(vpcs) != 1:
+            raise RefusedError(f"`subnets` and `securityGroups` are of several networks: {', '.join(sorted(vpcs))}")
+        return str(vpcs.pop())
+
+
+@kind
+class TargetGroup(Elb):
+    """Where connections go; its targets are registered by the cluster's TargetGroupBinding."""
+
+    token = "aws:lb/targetGroup:TargetGroup"
+    name_input = "name"
+    name_limit = _LONGEST_NAME
+    replace_on = frozenset({"port", "protocol", "targetType", "vpcId"})
+    consumed = frozenset({*_OF_TARGET_GROUPS, "healthCheck", "tags"})
+    ignored: ClassVar[Mapping[str, str]] = {**ONE_REGION, "ipAddressType": "the sandbox answers on 127.0.0.0/8 only"}
+
+    def check(self, inputs: Properties) -> Properties:
+        """Addresses behind a network load balancer, and a health check that it takes."""
+        if inputs.get("protocol") != "TCP" or inputs.get("targetType") != "ip":
+            raise RefusedError('the sandbox runs target groups of `protocol` "TCP" and `targetType` "ip"')
+        check_health(inputs.get("healthCheck") or {})
+        return inputs
+
+    def create(self, inputs: Properties) -> tuple[str, Properties]:
+        """Make it; its ARN is its id."""
+        arguments = chosen(inputs, "name", "port", "protocol", "targetType", "vpcId")
+        made = self._elb.create_target_group(**arguments, **_health_arguments(inputs), **self.tagged(inputs))
+        arn = made["TargetGroups"][0]["TargetGroupArn"]
+        self._set(arn, inputs)
+        names = {"arn": arn, "arnSuffix": f"targetgroup/{arn.partition(':targetgroup/')[2]}"}
+        return arn, {**names, "loadBalancerArns": [], "tagsAll": inputs.get("tags") or {}}
+
+    def update(self, id_: str, old: Properties, inputs: Properties) -> Properties:
+        """Change the health check, which its listeners are told, the settings and the tags."""
+        self._elb.modify_target_group(TargetGroupArn=id_, **_health_arguments(inputs))
+        self._set(id_, inputs)
+        tags = self.retag(id_, old, inputs)
+        listeners = Listeners(self.world)
+        for listener in listeners_of(self.world, id_):
+            listeners.add(listener, id_)
+        return tags
+
+    def delete(self, id_: str, outputs: Properties) -> None:  # noqa: ARG002  Kind's signature
+        """Delete it, unless a listener still sends connections there."""
+        if used := listeners_of(self.world, id_):
+            raise RefusedError(f"the listener {used[0]} still forwards to it")
+        absent(lambda: self._elb.delete_target_group(TargetGroupArn=id_))
+
+    def read(self, id_: str, outputs: Properties) -> Properties | None:
+        """Whether it is there."""
+        return outputs if present(lambda: self._elb.describe_target_groups(TargetGroupArns=[id_])) else None
+
+    def _set(self, arn: str, inputs: Properties) -> None:
+        given = {theirs: inputs[ours] for ours, theirs in _OF_TARGET_GROUPS.items() if inputs.get(ours) is not None}
+        if given:
+            self._elb.modify_target_group_attributes(TargetGroupArn=arn, Attributes=_texts(given))
+
+
+@kind
+class Listener(Elb):
+    """A port of a load balancer."""
+
+    token = "aws:lb/listener:Listener"
+    replace_on = frozenset({"loadBalancerArn"})
+    consumed = frozenset({"defaultActions", "port", "protocol", "tags", "tcpIdleTimeoutSeconds"})
+
+    def check(self, inputs: Properties) -> Properties:
+        """It forwards TCP to one target group."""
+        if inputs.get("protocol") != "TCP":
+            raise RefusedError('the sandbox runs listeners of `protocol` "TCP"')
+        actions = inputs.get("defaultActions") or []
+        if not is_unknown(actions) and [action.get("type") for action in actions] != ["forward"]:
+            raise RefusedError("a listener of TCP has one default action, of `type` forward")
+        require(inputs, "tcpIdleTimeoutSeconds", _between(60, 6000), "AWS takes 60 to 6000")
+        return inputs
+
+    def create(self, inputs: Properties) -> tuple[str, Properties]:
+        """Make it and open it; its ARN is its id."""
+        group = self._target_group(inputs)
+        made = self._elb.create_listener(
+            LoadBalancerArn=inputs["loadBalancerArn"], **self._arguments(inputs), **self.tagged(inputs)
+        )
+        arn = made["Listeners"][0]["ListenerArn"]
+        self._set(arn, inputs)
+        Listeners(self.world).add(arn, group)
+        return arn, {"arn": arn, "tagsAll": inputs.get("tags") or {}}
+
+    def update(self, id_: str, old: Properties, inputs: Properties) -> Properties:
+        """Change its port and where it forwards to."""
+        group = self._target_group(inputs)
+        self._elb.modify_listener(ListenerArn=id_, **self._arguments(inputs))
+        self._set(id_, inputs)
+        Listeners(self.world).add(id_, group)
+        return self.retag(id_, old, inputs)
+
+    def delete(self, id_: str, outputs: Properties) -> None:  # noqa: ARG002  Kind's signature
+        """Close it and delete it."""
+        Listeners(self.world).remove(id_)
+        absent(lambda: self._elb.delete_listener(ListenerArn=id_))
+
+    def read(self, id_: str, outputs: Properties) -> Properties | None:
+        """Whether it is there."""
+        return outputs if self._elb.describe_listeners(ListenerArns=[id_])["Listeners"] else None
+
+    def resume(self, id_: str, outputs: Properties) -> None:
+        """Open it again."""
+        Listeners(self.world).add(id_, self._target_group(outputs))
+
+    def _arguments(self, inputs: Properties) -> dict[str, Any]:
+        [action] = inputs["defaultActions"]
+        only(action, ("order", "targetGroupArn", "type"), "a default action")
+        return {**chosen(inputs, "port", "protocol"), "DefaultActions": [pascal(action)]}
+
+    def _set(self, arn: str, inputs: Properties) -> None:
+        seconds = {"tcp.idle_timeout.seconds": inputs.get("tcpIdleTimeoutSeconds", 350)}
+        self._elb.modify_listener_attributes(ListenerArn=arn, Attributes=_texts(seconds))
+
+    def _target_group(self, inputs: Properties) -> str:
+        """The ARN of its target group, which exists."""
+        [action] = inputs["defaultActions"]
+        self._elb.describe_target_groups(TargetGroupArns=[action["targetGroupArn"]])
+        return str(action["targetGroupArn"])
+
+
+def check_health(given: Properties) -> None:
+    """Hold what AWS holds of a target group's health check behind a network load balancer.
+
+    Raises:
+        RefusedError: The message has the setting and what is allowed.
+    """
+    if is_unknown(given):
+        return
+    only(given, _HEALTH, "`healthCheck`")
+    require_one_of(given, "protocol", ["TCP", "HTTP", "HTTPS"])
+    for name, (low, high) in _BOUNDS.items():
+        require(given, name, _between(low, high), f"AWS takes {low} to {high}")
+    if given.get("protocol", "TCP") == "TCP" and (wrong := [name for name in _HTTP_ONLY if given.get(name)]):
+        raise RefusedError(f"a health check of `protocol` TCP has no `{wrong[0]}`")
+
+
+def _between(low: int, high: int) -> Callable[[int], bool]:
+    return lambda value: low <= value <= high
+
+
+def health_check(given: Properties) -> Properties:
+    """A health check with everything that the program leaves to AWS."""
+    return {**_HEALTH, **{key: value for key, value in given.items() if value is not None}}
+
+
+def listeners_of(world: "World", target_group: str) -> list[str]:
+    """The listeners that forward to a target group."""
+    pages = world.client("elbv2").get_paginator("describe_load_balancers").paginate()
+    balancers = [balancer["LoadBalancerArn"] for page in pages for balancer in page["LoadBalancers"]]
+    described = (world.client("elbv2").describe_listeners(LoadBalancerArn=arn)["Listeners"] for arn in balancers)
+    return [
+        listener["ListenerArn"]
+        for listeners in described
+        for listener in listeners
+        if any(action.get("TargetGroupArn") == target_group for action in listener["DefaultActions"])
+    ]
+
+
+def _health_arguments(inputs: Properties) -> dict[str, Any]:
+    given = health_check(inputs.get("healthCheck") or {})
+    arguments = {
+        "HealthCheckEnabled": given["enabled"],
+        "HealthCheckIntervalSeconds": given["interval"],
+        "HealthCheckPort": str(given["port"]),
+        "HealthCheckProtocol": given["protocol"],
+        "HealthCheckTimeoutSeconds": given["timeout"],
+        "HealthyThresholdCount": given["healthyThreshold"],
+        "UnhealthyThresholdCount": given["unhealthyThreshold"],
+    }
+    of_http = {"HealthCheckPath": given["path"], "Matcher": {"HttpCode": given["matcher"]}}
+    return arguments if given["protocol"] == "TCP" else {**arguments, **of_http}
+
+
+def _texts(attributes: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Attributes as the service takes them: everything is a text."""
+    return [{"Key": key, "Value": str(value).lower() if isinstance(value, bool) else str(value)}
+            for key, value in attributes.items()]  # fmt: skip
