@@ -13,6 +13,9 @@ LAMBDA = "/lambda/"
 """In the name of AWS's base images for Lambda, which choose the user themselves."""
 
 PIP = ("--require-hashes", "--no-deps", "--only-binary :all:", "--no-cache-dir", "--requirement /tmp/requirements.txt")
+AS_IT_IS = {"FROM", "LABEL"}
+"""All that a Dockerfile may hold whose image is somebody else's, only named and pinned by us."""
+
 FINAL = {"FROM", "ARG", "COPY", "ENV", "WORKDIR", "USER", "EXPOSE", "HEALTHCHECK", "LABEL", "ENTRYPOINT", "CMD"}
 
 
@@ -44,16 +47,21 @@ def faults(text: str, ignored: str, pinned: set[str]) -> list[str]:
     """
     head, *stages = read(text)
     default = next((each.value.partition("=")[2] for each in head if each.value.startswith("BASE_IMAGE=")), "")
-    return [
+    always = [
         *([] if default in pinned else [f"ARG BASE_IMAGE={default} is none of stacks/base_images.json"]),
-        *(["fewer than two stages"] if len(stages) < 2 else []),
         *(f"FROM {stage[0].value}" for stage in stages if not stage[0].value.startswith("${BASE_IMAGE}")),
+        *([] if re.match(r"(#.*\n)*\*\n", ignored) else ["its .dockerignore does not begin with *"]),
+    ]
+    if {each.name for stage in stages for each in stage} <= AS_IT_IS:
+        return always
+    return [
+        *always,
+        *(["fewer than two stages"] if len(stages) < 2 else []),
         *(fault for stage in stages for fault in _of_pip(stage)),
         *(f"{each.name} in the final stage" for each in stages[-1] if each.name not in FINAL),
         *(f"COPY {each.value}" for each in stages[-1] if each.name == "COPY" and not each.value.startswith("--from=")),
         *_of_the_user(stages[-1], default),
         *([] if stages[-1][-1].name == "CMD" and stages[-1][-1].value.startswith("[") else ["no CMD [...] at the end"]),
-        *([] if re.match(r"(#.*\n)*\*\n", ignored) else ["its .dockerignore does not begin with *"]),
     ]
 
 
@@ -138,3 +146,11 @@ CMD ["python", "-m", "services.example"]
 
 def test_a_dockerfile_that_follows_the_template_has_no_fault():
     assert faults(PLAIN, "# why\n*\n!services\n", {"example/python:3.12"}) == []
+
+
+@pytest.mark.parametrize("line", ["RUN touch /x", "COPY x /x", "USER root", 'CMD ["sh"]', "ENV A=1"])
+def test_somebody_elses_image_is_taken_as_it_is_or_built_as_ours(line: str):
+    text = "ARG BASE_IMAGE=example/nginx:1.29\nFROM ${BASE_IMAGE}\nLABEL a=b\n"
+
+    assert faults(text, "*\n", {"example/nginx:1.29"}) == []
+    assert faults(text + line + "\n", "*\n", {"example/nginx:1.29"})
