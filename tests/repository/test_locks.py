@@ -8,7 +8,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools"))
 
 import locking
 
-LOCKS = ("dev", "models", "moderation", "uv")
+LOCKS = ("bench", "dev", "models", "moderation", "sentiment", "torch", "uv")
 
 
 @pytest.mark.parametrize("lock", LOCKS)
@@ -38,12 +38,13 @@ def test_another_dependency_makes_the_locks_stale(tmp_path: Path, repository: Pa
     assert locking.fingerprint(tmp_path) != locking.fingerprint()
 
 
-def test_a_service_runs_the_versions_that_were_tested(repository: Path) -> None:
+@pytest.mark.parametrize("service", ["moderation", "sentiment"])
+def test_a_service_runs_the_versions_that_were_tested(service: str, repository: Path) -> None:
     def pins(lock: str) -> set[str]:
         lines = (repository / "requirements" / f"{lock}.txt").read_text().splitlines()
         return {line.split(" ")[0] for line in lines if line and not line.startswith((" ", "#"))}
 
-    assert pins("moderation") <= pins("dev")
+    assert pins(service) <= pins("dev")
 
 
 DESIGN = "pulumi pulumi-aws pulumi-docker fastapi mangum streamlit onnxruntime transformers boto3 pytest"
