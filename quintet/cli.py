@@ -14,7 +14,8 @@ from quintet.sandbox.engines import Engine
 _EXIT_CODES = (
     "Exit codes: 0 done, 1 a deployment or a check failed, 2 wrong usage, 3 the port is in use, 4 no space left, "
     "5 the emulated AWS ended by itself, 6 a model's files are missing, 7 another command works on this checkout, "
-    "8 Python is too old, 9 a needed program is not installed, 70 a mistake in quintet, 130 interrupted."
+    "8 Python is too old, 9 a needed program is not installed, 10 a rollout was rolled back, 70 a mistake in quintet, "
+    "130 interrupted."
 )
 # Without rich's markup the help is plain text, which keeps the examples as they are and starts twice as fast.
 app = typer.Typer(
@@ -167,6 +168,91 @@ def smoke(services: Services = None, *, stack: Stack = "sandbox", machine: AsJso
     from quintet.commands.smoke import smoke as run  # noqa: PLC0415
 
     raise typer.Exit(run(Checkout.find(), services or [], stack=stack, machine=machine))
+
+
+@app.command()
+def rollout(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", show_default=False)],
+    *,
+    weight: Annotated[
+        int, typer.Option(min=1, max=50, metavar="PERCENT", help="The candidate's share of the requests.")
+    ] = 10,
+    config: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=VALUE", help="A setting of the candidate; may be repeated.")
+    ] = None,
+    stack: Stack = "sandbox",
+    minimum_samples: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Requests that each version must have answered.")
+    ] = 200,
+    window: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="How long both are observed at least.")
+    ] = 60.0,
+    timeout: Annotated[
+        float, typer.Option(min=1, metavar="SECONDS", help="How long at most; undecided then, it is rolled back.")
+    ] = 300.0,
+    probe: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1000, metavar="PER_SECOND", help="Requests of our own.  [default: 50 in the sandbox, else 0]"
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, on a deployed stack.")] = False,
+    machine: AsJson = False,
+) -> None:
+    """Try a new version beside the live one, and judge it.
+
+    The program as it is now is the candidate: new code, or the settings of --config. It gets a share of the
+    requests. Its errors, latencies and predictions are compared with those of what is live: 0 when it was promoted,
+    10 when it was rolled back. Ctrl-C rolls back.
+
+    \b
+    Examples:
+      quintet rollout sentiment
+      quintet rollout sentiment --weight 25 --config sentimentModel=models/sentiment-2
+      quintet rollout sentiment --stack prod --weight 5 --window 900 --timeout 3600 --yes
+    """  # noqa: D301 - as above
+    from quintet.checkout import Checkout  # noqa: PLC0415
+    from quintet.commands.rollout import RolloutCommand  # noqa: PLC0415
+    from quintet.rollout.judge import Limits  # noqa: PLC0415
+    from quintet.rollout.observation import Schedule  # noqa: PLC0415
+
+    command = RolloutCommand(
+        checkout=Checkout.find(),
+        service=service,
+        stack=stack,
+        limits=Limits(minimum_samples=minimum_samples),
+        schedule=Schedule(window_seconds=window, timeout_seconds=timeout),
+        probe=probe,
+        yes=yes,
+        machine=machine,
+    )
+    raise typer.Exit(command.run(weight, config or []))
+
+
+@app.command()
+def rollback(
+    service: Annotated[str, typer.Argument(metavar="SERVICE", show_default=False)],
+    *,
+    release: Annotated[
+        bool, typer.Option("--release", help="Let go of the version that a rollback holds; deploy the program's own.")
+    ] = False,
+    stack: Stack = "sandbox",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, on a deployed stack.")] = False,
+    machine: AsJson = False,
+) -> None:
+    """End an interrupted rollout, or take back the last promotion.
+
+    \b
+    Examples:
+      quintet rollback sentiment
+      quintet rollback sentiment --stack prod --yes
+      quintet rollback sentiment --release
+    """  # noqa: D301 - as above
+    from quintet.checkout import Checkout  # noqa: PLC0415
+    from quintet.commands.rollout import RolloutCommand  # noqa: PLC0415
+
+    command = RolloutCommand(checkout=Checkout.find(), service=service, stack=stack, yes=yes, machine=machine)
+    raise typer.Exit(command.release() if release else command.back())
 
 
 @app.command()

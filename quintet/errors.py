@@ -27,6 +27,8 @@ class Exit(IntEnum):
     WRONG_PYTHON = 8
     TOOL_MISSING = 9
     """A program that the command needs is not installed."""
+    ROLLED_BACK = 10
+    """A rollout was not good, or could not be judged: what was live before is live again."""
     INTERNAL = 70
     """A mistake in `quintet` itself."""
     INTERRUPTED = 130

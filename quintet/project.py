@@ -140,6 +140,16 @@ class Project:
             problems = [problem for key in mine for problem in self._problems(key, given[key])]
             raise ProjectError(f"Pulumi.{stack}.yaml: " + "; ".join(problems))
 
+    def check(self, values: Mapping[str, Value]) -> None:
+        """Raise about settings that are not declared or of another type.
+
+        Raises:
+            ProjectError: Names each of them, and what is allowed.
+        """
+        given = {_namespaced(key, self.name): value for key, value in values.items()}
+        if problems := [problem for key, value in given.items() for problem in self._problems(key, value)]:
+            raise ProjectError("; ".join(problems))
+
     def namespaced(self, key: str) -> str:
         """A key with its namespace, which is the project's name where it has none."""
         return _namespaced(key, self.name)

@@ -15,12 +15,14 @@ from quintet.commands.start import Start, busy
 from quintet.errors import Exit, QuintetError
 from quintet.files import locked
 from quintet.interrupts import Interrupts, interruptible
+from quintet.rollout.reminder import reminders
 from quintet.sandbox.client import Client
 from quintet.sandbox.denials import Denial, DenialLog
 from quintet.sandbox.engines import Engine, refuse_another
 from quintet.sandbox.events import Event, as_error
 from quintet.sandbox.logs import ending
 from quintet.sandbox.real.workspace import find_cli
+from quintet.sandbox.summary import STACK
 from quintet.smoke import report
 from quintet.smoke.curl import curl
 from quintet.smoke.runner import Result, run, select
@@ -83,6 +85,8 @@ class Up:
         if self.machine and failure:
             raise failure
         self._print(done, results, time.perf_counter() - began)
+        for line in reminders(self.checkout, STACK):
+            self._tell(line)
         if failure:
             self._explain(results)
             raise failure

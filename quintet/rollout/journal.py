@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -32,6 +33,7 @@ class Entry(BaseModel):
         live: What was live before.
         before: The settings that it changed, as they were; None for those that had no value.
         candidate: What was tried, once it is known.
+        held: Whether a setting keeps `live` live, as the program's own version is the refused one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,6 +41,7 @@ class Entry(BaseModel):
     live: Version
     before: dict[str, Any]
     candidate: Version | None = None
+    held: bool = False
 
     @property
     def under_way(self) -> bool:
@@ -55,10 +58,15 @@ class Journal:
 
     def read(self, service: str) -> Entry | None:
         """The last rollout of a service; None where there was none, or its file cannot be read."""
-        try:
-            return Entry.model_validate(self._all()[service])
-        except (KeyError, ValidationError):
-            return None
+        return self.entries().get(service)
+
+    def entries(self) -> dict[str, Entry]:
+        """The last rollout of each service."""
+        found = {}
+        for service, kept in self._all().items():
+            with suppress(ValidationError):
+                found[service] = Entry.model_validate(kept)
+        return found
 
     def write(self, service: str, entry: Entry) -> None:
         """Keeps it, in one step."""

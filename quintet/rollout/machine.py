@@ -217,7 +217,7 @@ class Rollout:
         held = target.candidate != entry.live
         if not held:
             self._clear(target)
-        self._note(entry.model_copy(update={"phase": Phase.ROLLED_BACK}))
+        self._note(entry.model_copy(update={"phase": Phase.ROLLED_BACK, "held": held}))
         return self._outcome(entry, reason, observation, held=held)
 
     def _outcome(self, entry: Entry, reason: str, observation: Observation | None, *, held: bool) -> Outcome:

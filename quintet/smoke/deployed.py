@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 from quintet.errors import Exit, QuintetError
 
@@ -18,6 +19,15 @@ def endpoints(root: Path, stack: str) -> dict[str, str]:
     Raises:
         QuintetError: The CLI is not installed, does not know the stack, or the stack exports no endpoints.
     """
+    return parse(json.dumps(outputs(root, stack)), stack)
+
+
+def outputs(root: Path, stack: str) -> dict[str, Any]:
+    """All outputs of a stack.
+
+    Raises:
+        QuintetError: The CLI is not installed or does not know the stack.
+    """
     pulumi = shutil.which("pulumi")
     if pulumi is None:
         raise QuintetError(
@@ -25,7 +35,10 @@ def endpoints(root: Path, stack: str) -> dict[str, str]:
             advice="Install it and log in to the stack's backend (`pulumi login`), then run this again.",
             exit_code=Exit.TOOL_MISSING,
         )
-    return parse(_outputs(pulumi, root, stack), stack)
+    try:
+        return dict(json.loads(_outputs(pulumi, root, stack)))
+    except ValueError as error:
+        raise QuintetError(f"`pulumi stack output` of the stack {stack} printed no JSON document.") from error
 
 
 def _outputs(pulumi: str, root: Path, stack: str) -> str:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
+from itertools import islice
+from types import ModuleType
 
 from quintet.errors import Exit, QuintetError
 from services.common.smoke import Check, Example
 
 GROUP = "quintet.smoke"
+_MOST_SAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -20,11 +23,13 @@ class ServiceChecks:
         name: The service.
         example: One call that shows what it does.
         checks: What must hold wherever it runs.
+        samples: Requests such as users make, to be sent again and again; the example where a service names no others.
     """
 
     name: str
     example: Example
     checks: tuple[Check, ...]
+    samples: tuple[Example, ...] = ()
 
 
 def known() -> dict[str, EntryPoint]:
@@ -57,12 +62,17 @@ def load(name: str) -> ServiceChecks:
     point = known()[name]
     try:
         module = point.load()
-        return ServiceChecks(name, module.EXAMPLE, _not_empty(module.CHECKS))
+        return ServiceChecks(name, module.EXAMPLE, _not_empty(module.CHECKS), _samples(module))
     except (ImportError, AttributeError, ValueError) as error:
         raise QuintetError(
             f"The checks of {name} cannot be read from {point.value}: {error}.",
             advice="The module needs EXAMPLE and a CHECKS that is not empty; `make install` registers a new one.",
         ) from error
+
+
+def _samples(module: ModuleType) -> tuple[Example, ...]:
+    given: Callable[[], Iterable[Example]] | None = getattr(module, "samples", None)
+    return tuple(islice(given(), _MOST_SAMPLES)) if given else (module.EXAMPLE,)
 
 
 def _not_empty(checks: Sequence[Check]) -> tuple[Check, ...]:
