@@ -23,7 +23,11 @@ MAX_BATCH_TOKENS = 4096
 MAX_PADDING = 1.25
 """Padded tokens over real ones at most: beyond it a second, shorter batch is faster."""
 
+WARM_UP = "warm-up"
+CPU = "CPUExecutionProvider"
+
 Logits = NDArray[np.float32]
+TokenIds = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -57,12 +61,13 @@ class TextClassifier:
         self.manifest = model.manifest
         self.labels = model.manifest.labels
         self._reads_windows = overlap_tokens is not None
-        self._tokenizer = _load_tokenizer(model.folder / TOKENIZER_FILE)
+        self._tokenizer = load_tokenizer(model.folder / TOKENIZER_FILE)
         self._tokenizer.enable_truncation(model.manifest.max_length, stride=overlap_tokens or 0)
-        self._session = _load_session(
-            model.folder / MODEL_FILE, threads or LambdaEnvironment.read().cpu_threads(os.cpu_count())
+        self._session = load_session(
+            model.folder / MODEL_FILE, threads=threads or LambdaEnvironment.read().cpu_threads(os.cpu_count())
         )
-        self._check_and_warm_up()
+        check_interface(self._session)
+        check_shape(self._run(self._windows([WARM_UP])), self.labels)
 
     def logits(self, texts: Sequence[str]) -> Logits:
         """One row of logits a text, in order.
@@ -97,32 +102,59 @@ class TextClassifier:
         return windows
 
     def _run(self, batch: Sequence[_Window]) -> Logits:
-        longest = max(window.length for window in batch)
-        input_ids = np.zeros((len(batch), longest), dtype=np.int64)
-        attention_mask = np.zeros((len(batch), longest), dtype=np.int64)
-        for row, window in enumerate(batch):
-            input_ids[row, : window.length] = window.encoding.ids
-            attention_mask[row, : window.length] = 1
-        try:
-            (logits,) = self._session.run(["logits"], {"input_ids": input_ids, "attention_mask": attention_mask})
-        except Exception as error:  # onnxruntime's errors share no base class below Exception
-            raise ModelUnavailable(f"{MODEL_FILE} failed to run: {type(error).__name__}.") from error
-        return np.asarray(logits, dtype=np.float32)
+        return run_padded(self._session, [window.encoding.ids for window in batch])
 
-    def _check_and_warm_up(self) -> None:
-        inputs = {node.name for node in self._session.get_inputs()}
-        outputs = [node.name for node in self._session.get_outputs()]
-        if inputs != {"input_ids", "attention_mask"} or outputs != ["logits"]:
-            raise ModelUnavailable(
-                f"{MODEL_FILE} has the wrong interface: expected inputs input_ids and attention_mask and output "
-                f"logits, found {', '.join(sorted(inputs))} and {', '.join(outputs)}."
-            )
-        shape = self._run(self._windows(["warm-up"])).shape
-        if shape != (1, len(self.labels)):
-            raise ModelUnavailable(
-                f"{MODEL_FILE} gives the wrong shape: expected one logit for each of {len(self.labels)} labels, "
-                f"found {shape}."
-            )
+
+def run_padded(session: onnxruntime.InferenceSession, rows: Sequence[Sequence[int] | TokenIds]) -> Logits:
+    """One call of the model over texts of any lengths, padded to the longest; may be called from several threads.
+
+    Args:
+        session: What `load_session` returned.
+        rows: Token ids of each text.
+
+    Returns:
+        float32 [len(rows), labels], not checked for numbers that are not finite.
+
+    Raises:
+        ModelUnavailable: The model failed.
+    """
+    input_ids, attention_mask = padded(rows)
+    try:
+        (logits,) = session.run(["logits"], {"input_ids": input_ids, "attention_mask": attention_mask})
+    except Exception as error:  # onnxruntime's errors share no base class below Exception
+        raise ModelUnavailable(f"{MODEL_FILE} failed to run: {type(error).__name__}.") from error
+    return np.asarray(logits, dtype=np.float32)
+
+
+def padded(rows: Sequence[Sequence[int] | TokenIds]) -> tuple[TokenIds, TokenIds]:
+    """Token ids and their mask, int64 [len(rows), longest row] each; the padding is 0 in both."""
+    longest = max(len(row) for row in rows)
+    input_ids = np.zeros((len(rows), longest), dtype=np.int64)
+    attention_mask = np.zeros((len(rows), longest), dtype=np.int64)
+    for index, row in enumerate(rows):
+        input_ids[index, : len(row)] = row
+        attention_mask[index, : len(row)] = 1
+    return input_ids, attention_mask
+
+
+def check_interface(session: onnxruntime.InferenceSession) -> None:
+    """Raises `ModelUnavailable` unless the model reads token ids and a mask and gives logits."""
+    inputs = {node.name for node in session.get_inputs()}
+    outputs = [node.name for node in session.get_outputs()]
+    if inputs != {"input_ids", "attention_mask"} or outputs != ["logits"]:
+        raise ModelUnavailable(
+            f"{MODEL_FILE} has the wrong interface: expected inputs input_ids and attention_mask and output "
+            f"logits, found {', '.join(sorted(inputs))} and {', '.join(outputs)}."
+        )
+
+
+def check_shape(logits: Logits, labels: Sequence[str]) -> None:
+    """Raises `ModelUnavailable` unless these are the logits of one text, one for each label."""
+    if logits.shape != (1, len(labels)):
+        raise ModelUnavailable(
+            f"{MODEL_FILE} gives the wrong shape: expected one logit for each of {len(labels)} labels, "
+            f"found {logits.shape}."
+        )
 
 
 def sigmoid(logits: Logits) -> Logits:
@@ -145,7 +177,12 @@ def batched_by_length(windows: Sequence[_Window]) -> Iterator[list[_Window]]:
         yield batch
 
 
-def _load_tokenizer(path: Path) -> Tokenizer:
+def load_tokenizer(path: Path) -> Tokenizer:
+    """The tokenizer of a file, without the padding that its training may have left on.
+
+    Raises:
+        ModelUnavailable: The file is no tokenizer.
+    """
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises plain Exception
@@ -154,7 +191,29 @@ def _load_tokenizer(path: Path) -> Tokenizer:
     return tokenizer
 
 
-def _load_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def load_session(
+    path: Path, *, threads: int, spins: bool = False, providers: Sequence[str] = (CPU,)
+) -> onnxruntime.InferenceSession:
+    """The model of a file.
+
+    Args:
+        path: An ONNX file.
+        threads: Threads of one inference.
+        spins: Whether the threads of one inference wait for each other awake: 15 % faster, with all CPUs in use.
+        providers: onnxruntime's execution providers, the preferred one first.
+
+    Raises:
+        ModelUnavailable: The file is no model that onnxruntime can load.
+    """
+    try:
+        return onnxruntime.InferenceSession(str(path), _session_options(threads, spins=spins), providers=[*providers])
+    except Exception as error:  # onnxruntime's errors share no base class below Exception
+        raise ModelUnavailable(
+            f"{MODEL_FILE} is no model that onnxruntime can load: {type(error).__name__}."
+        ) from error
+
+
+def _session_options(threads: int, *, spins: bool) -> onnxruntime.SessionOptions:
     options = onnxruntime.SessionOptions()
     # Given threads are not derived from /proc or /sys, which Lambda hides in part (onnxruntime#10038).
     options.intra_op_num_threads = threads
@@ -162,12 +221,8 @@ def _load_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     # Lengths vary: an arena and memory patterns would keep the largest batch ever seen allocated.
     options.enable_cpu_mem_arena = False
     options.enable_mem_pattern = False
-    # Spinning threads use up the CPU share that the function pays for while it waits.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Threads that spin while no inference runs would use up a CPU share that is paid for, or that others need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if spins else "0")
+    options.add_session_config_entry("session.force_spinning_stop", "1")
     options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's errors share no base class below Exception
-        raise ModelUnavailable(
-            f"{MODEL_FILE} is no model that onnxruntime can load: {type(error).__name__}."
-        ) from error
+    return options
