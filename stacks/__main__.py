@@ -2,7 +2,8 @@
 
 import pulumi
 
-from stacks import moderation
+from stacks import moderation, sentiment
+from stacks.platform import ground
 from stacks.settings import Settings
 from stacks.shared import share
 
@@ -12,7 +13,11 @@ shared = share(settings.common)
 deployed = {}
 if settings.moderation:
     deployed["moderation"] = moderation.deploy(settings.moderation, shared)
+if settings.sentiment and settings.platform:
+    deployed["sentiment"] = sentiment.deploy(settings.sentiment, shared, ground(settings.platform, shared))
 
-pulumi.export("endpoints", {name: {"url": service.url} for name, service in deployed.items()})
+endpoints = {name: {"url": service.url, "health": service.health} for name, service in deployed.items()}
+pulumi.export("endpoints", endpoints)
 pulumi.export("services", {name: service.details for name, service in deployed.items()})
+pulumi.export("rollouts", {name: service.rollout for name, service in deployed.items() if service.rollout})
 pulumi.export("alarmTopic", shared.alarms.arn)

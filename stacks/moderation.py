@@ -1,7 +1,5 @@
 """Moderation: an HTTP API in front of a Lambda container that reads its model from S3 and logs its decisions."""
 
-from dataclasses import dataclass
-
 import pulumi
 
 from stacks.components.alarms import Alarm, watch
@@ -15,22 +13,9 @@ from stacks.components.image import ServiceImage, ServiceImageArgs
 from stacks.components.model import publish_model
 from stacks.components.table import Table, TableArgs, TableIndex
 from stacks.settings import ROOT, Moderation
-from stacks.shared import KEY_DELETION_DAYS, Shared
+from stacks.shared import KEY_DELETION_DAYS, Deployed, Shared
 
 NAME = "moderation"
-
-
-@dataclass(frozen=True)
-class Deployed:
-    """What the rest of the program exports of a service.
-
-    Attributes:
-        url: How a client calls it.
-        details: What an operator looks for.
-    """
-
-    url: pulumi.Output[str]
-    details: dict[str, pulumi.Input[str]]
 
 
 def deploy(settings: Moderation, shared: Shared) -> Deployed:

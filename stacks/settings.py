@@ -1,62 +1,47 @@
 """What an environment may set: read once, checked as a whole before anything is made, and told in one message."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import pulumi
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
+from pydantic import Field, ValidationInfo, field_validator
 
 from stacks.components.function import RETENTION_DAYS
 from stacks.components.http_api import LONGEST_WAIT_SECONDS
 from stacks.components.image import Architecture
+from stacks.platform_settings import Platform
+from stacks.sections import (
+    REGION,
+    ROOT,
+    Absent,
+    CertificateArn,
+    Email,
+    HostName,
+    KeyArn,
+    Listed,
+    PolicyArn,
+    Section,
+    Site,
+    StackName,
+    Text,
+    Url,
+    ZoneId,
+    model_directory,
+    read,
+    switched_on,
+)
+from stacks.sentiment_settings import Sentiment
 
-ROOT = Path(__file__).resolve().parent.parent
+__all__ = ["ROOT", "Common", "Moderation", "Platform", "Sentiment", "Settings", "SettingsError"]
 
 
 class SettingsError(pulumi.RunError):
     """The settings of a stack make no sense; the message lists every mistake."""
 
 
-def _listed(value: object) -> object:
-    """Pulumi hands lists and objects over as JSON texts."""
-    return json.loads(value) if isinstance(value, str) else value
-
-
-def _absent(value: object) -> object:
-    """An empty text means: not set. Every key has a default in Pulumi.yaml, and a default cannot be null there."""
-    return None if value == "" else value
-
-
-# Of the partition `aws`: GovCloud and China have other ARNs and fewer services.
-_REGION = r"^(af|ap|ca|eu|il|me|mx|sa|us)-(north|south|east|west|central|northeast|northwest|southeast|southwest)-\d$"
-Absent = BeforeValidator(_absent)
-Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
-Site = Annotated[str, Field(pattern=r"^https?://[^/*\s]+$")]
-Url = Annotated[str, Field(pattern=r"^https://\S+$")]
-KeyArn = Annotated[str, Field(pattern=r"^arn:aws:kms:[a-z0-9-]+:\d{12}:key/.+$")]
-PolicyArn = Annotated[str, Field(pattern=r"^arn:aws:iam::(\d{12}|aws):policy/.+$")]
-CertificateArn = Annotated[str, Field(pattern=r"^arn:aws:acm:[a-z0-9-]+:\d{12}:certificate/.+$")]
-HostName = Annotated[str, Field(pattern=r"^([a-z0-9-]+\.)+[a-z]{2,}$")]
-ZoneId = Annotated[str, Field(pattern=r"^Z[A-Z0-9]+$")]
-StackName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
-Text = Annotated[str, Field(min_length=1)]
-
-
-class _Section(BaseModel):
-    """Settings whose keys in Pulumi.yaml are their names in camelCase."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
-
-
-_S = TypeVar("_S", bound=_Section)
-
-
-class Common(_Section):
+class Common(Section):
     """What holds for every service.
 
     Attributes:
@@ -71,11 +56,11 @@ class Common(_Section):
         images_from: The stack whose images are promoted.
     """
 
-    region: Annotated[str, Field(pattern=_REGION)]
+    region: Annotated[str, Field(pattern=REGION)]
     protected: bool
-    alarm_emails: Annotated[tuple[Email, ...], BeforeValidator(_listed)]
+    alarm_emails: Annotated[tuple[Email, ...], Listed]
     log_retention_days: int
-    tags: Annotated[dict[str, Text], BeforeValidator(_listed)]
+    tags: Annotated[dict[str, Text], Listed]
     permissions_boundary: Annotated[PolicyArn | None, Absent]
     kms_key: Annotated[KeyArn | None, Absent]
     images: Literal["build", "promote"]
@@ -105,7 +90,7 @@ class Common(_Section):
         return stack
 
 
-class Moderation(_Section):
+class Moderation(Section):
     """Settings of the moderation service; each key begins with `moderation`.
 
     Attributes:
@@ -135,10 +120,10 @@ class Moderation(_Section):
     architecture: Architecture
     throttle_rate: Annotated[int, Field(ge=1, le=10_000)]
     throttle_burst: Annotated[int, Field(ge=1, le=5_000)]
-    cors_origins: Annotated[tuple[Site, ...], BeforeValidator(_listed)]
+    cors_origins: Annotated[tuple[Site, ...], Listed]
     authorization: Literal["none", "jwt", "iam"]
     jwt_issuer: Annotated[Url | None, Absent]
-    jwt_audiences: Annotated[tuple[Text, ...], BeforeValidator(_listed)]
+    jwt_audiences: Annotated[tuple[Text, ...], Listed]
     domain: Annotated[HostName | None, Absent]
     certificate: Annotated[CertificateArn | None, Absent]
     zone: Annotated[ZoneId | None, Absent]
@@ -178,10 +163,7 @@ class Moderation(_Section):
     @field_validator("model")
     @classmethod
     def _in_the_repository(cls, model: Path) -> Path:
-        directory = (ROOT / model).resolve()
-        if not (directory / "manifest.json").is_file():
-            raise ValueError("there is no manifest.json in this directory; get the models of the repository first")
-        return directory
+        return model_directory(model)
 
 
 @dataclass(frozen=True)
@@ -191,10 +173,14 @@ class Settings:
     Attributes:
         common: What holds for every service.
         moderation: None when it is switched off.
+        sentiment: None when it is switched off.
+        platform: The network and the cluster; None when no service that is on needs them.
     """
 
     common: Common
     moderation: Moderation | None
+    sentiment: Sentiment | None
+    platform: Platform | None
 
     @classmethod
     def load(cls, config: pulumi.Config | None = None) -> "Settings":
@@ -205,46 +191,25 @@ class Settings:
         """
         source = config or pulumi.Config()
         mistakes = _bad_names(pulumi.get_project(), pulumi.get_stack())
-        common = _read(Common, "", source, mistakes)
-        moderation = _service(Moderation, "moderation", source, mistakes)
+        common = read(Common, "", source, mistakes)
+        moderation = (
+            read(Moderation, "moderation", source, mistakes) if switched_on("moderation", source, mistakes) else None
+        )
+        with_sentiment = switched_on("sentiment", source, mistakes)
+        sentiment = read(Sentiment, "sentiment", source, mistakes) if with_sentiment else None
+        platform = read(Platform, "", source, mistakes) if with_sentiment else None
+        mistakes += _together(sentiment, platform)
         if mistakes or common is None:
             raise SettingsError(_message(pulumi.get_stack(), mistakes))
-        return cls(common, moderation)
+        return cls(common, moderation, sentiment, platform)
 
 
-def _key(service: str, alias: str) -> str:
-    return service + alias[0].upper() + alias[1:] if service else alias
-
-
-def _service(section: type[_S], name: str, config: pulumi.Config, mistakes: list[str]) -> _S | None:
-    """A service's settings; its own key, as `moderation`, switches it on or off."""
-    switch = config.get(name)
-    if switch not in {"true", "false"}:
-        mistakes.append(f"{name} = {switch!r}: allowed are true and false")
-    return _read(section, name, config, mistakes) if switch == "true" else None
-
-
-def _read(section: type[_S], service: str, config: pulumi.Config, mistakes: list[str]) -> _S | None:
-    """One section, or None and its mistakes."""
-    given = {
-        field.alias: value
-        for field in section.model_fields.values()
-        if field.alias and (value := config.get(_key(service, field.alias))) is not None
-    }
-    try:
-        return section.model_validate(given)
-    except ValidationError as error:
-        for mistake in error.errors():
-            alias, *inner = mistake["loc"]
-            place = "".join(f"[{part}]" for part in inner)
-            value = "is not set" if mistake["type"] == "missing" else f"= {mistake['input']!r}"
-            mistakes.append(f"{_key(service, str(alias))}{place} {value}: {_allowed(mistake)}")
-        return None
-
-
-def _allowed(mistake: ErrorDetails) -> str:
-    message = str(mistake["msg"]).removeprefix("Value error, ")
-    return message[0].lower() + message[1:]
+def _together(sentiment: Sentiment | None, platform: Platform | None) -> list[str]:
+    """Complaints about settings of different sections."""
+    if sentiment and platform and sentiment.authorization == "jwt" and platform.network_egress == "none":
+        reads = "the pods read the issuer's keys over the internet, and networkEgress is 'none'"
+        return [f"sentimentAuthorization = 'jwt': {reads}; take nat or public_ip, or authorization iam or api_key"]
+    return []
 
 
 def _message(stack: str, mistakes: list[str]) -> str:

@@ -1,6 +1,7 @@
 """What all services stand on: the account, its images, where logs and alarms go."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumi_aws as aws
@@ -28,6 +29,7 @@ class Shared:
         logs: Takes the access logs of buckets.
         alarms: Who is told.
         options: For every component: the provider with the region and the tags.
+        asking: For every question to AWS: the same provider.
     """
 
     settings: Common
@@ -37,6 +39,24 @@ class Shared:
     logs: LogBucket
     alarms: AlarmTopic
     options: pulumi.ResourceOptions
+    asking: pulumi.InvokeOptions
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What the rest of the program exports of a service.
+
+    Attributes:
+        url: How a client calls it.
+        details: What an operator looks for.
+        health: The path that says whether it is well.
+        rollout: How a new version is tried on some callers first; None where the service knows no such way.
+    """
+
+    url: pulumi.Output[str]
+    details: dict[str, Any]
+    health: str = "/health"
+    rollout: dict[str, Any] | None = None
 
 
 def share(settings: Common) -> Shared:
@@ -46,7 +66,8 @@ def share(settings: Common) -> Shared:
     base_images = _checked_pins(settings)
     provider = aws.Provider("aws", region=settings.region, default_tags={"tags": _tags(settings)})
     options = pulumi.ResourceOptions(providers=[provider])
-    account = aws.get_caller_identity(opts=pulumi.InvokeOptions(provider=provider)).account_id
+    asking = pulumi.InvokeOptions(provider=provider)
+    account = aws.get_caller_identity(opts=asking).account_id
     return Shared(
         settings=settings,
         account=account,
@@ -63,6 +84,7 @@ def share(settings: Common) -> Shared:
             options,
         ),
         options=options,
+        asking=asking,
     )
 
 

@@ -1,4 +1,4 @@
-"""An HTTP API in front of functions: throttled, logged without what was said, watched."""
+"""An HTTP API in front of functions and private load balancers: throttled, logged without what was said, watched."""
 
 import json
 from collections.abc import Mapping
@@ -14,9 +14,13 @@ from stacks.components.arguments import checked_name, matching, one_of, refuse, 
 from stacks.components.custom_domain import CustomDomain, attach_domain
 from stacks.components.function import RETENTION_DAYS, ContainerLambda
 from stacks.components.names import log_group_name
+from stacks.components.private_balancer import PrivateBalancer
 
 # An HTTP API waits no longer, and says 503 (API Gateway quotas).
 LONGEST_WAIT_SECONDS = 30
+ADDRESS_HEADER = "x-source-ip"
+"""In which whoever stands behind a load balancer is told who calls; what a caller writes there is overwritten."""
+Target = ContainerLambda | PrivateBalancer
 _STAGE = "$default"
 _ROUTE = r"\$default|(ANY|GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS) /\S*"
 # Neither texts, nor paths (a client writes them), nor addresses of people.
@@ -63,7 +67,7 @@ class HttpApiArgs:
     """What an API needs.
 
     Attributes:
-        routes: Functions by route key, as `GET /items/{id}` or `ANY /{path+}`.
+        routes: Functions, or load balancers, by route key, as `GET /items/{id}` or `ANY /{path+}`.
         alarms: Who is told when it fails or is slow.
         throttle: How much it takes.
         authorization: Who may call any of the routes.
@@ -76,7 +80,7 @@ class HttpApiArgs:
         kms_key_arn: A key of the owner's for the log group; its policy must admit CloudWatch Logs.
     """
 
-    routes: Mapping[str, ContainerLambda]
+    routes: Mapping[str, Target]
     alarms: AlarmTopic
     throttle: Throttle = field(default_factory=lambda: Throttle(rate=50, burst=100))
     authorization: Authorization = Authorization.NONE
@@ -138,8 +142,8 @@ class HttpApi(pulumi.ComponentResource):
         self.api_id, self.execution_arn = api.id, api.execution_arn
         stage = _stage(name, args, api, child)
         authorizer = _authorizer(name, args, api, child)
-        for number, (key, function) in enumerate(sorted(args.routes.items())):
-            _route(f"{name}-{number}", key, function, args=args, api=api, authorizer=authorizer, child=child)
+        for number, (key, to) in enumerate(sorted(args.routes.items())):
+            _route(f"{name}-{number}", key, to, args=args, api=api, authorizer=authorizer, child=child)
         self.url = api.api_endpoint if args.domain is None else attach_domain(name, args.domain, api, stage, child)
         self._alarms(name, args, child)
         self.register_outputs({"url": self.url, "apiId": self.api_id})
@@ -150,7 +154,7 @@ class HttpApi(pulumi.ComponentResource):
 
     def _alarms(self, name: str, args: HttpApiArgs, child: pulumi.ResourceOptions) -> None:
         failing = Alarm(
-            description=f"{name}: one request in twenty or more is answered 5xx; read the function's log",
+            description=f"{name}: one request in twenty or more is answered 5xx; read the service's log",
             namespace="AWS/ApiGateway",
             metric="5xx",
             dimensions=self.series(),
@@ -226,21 +230,15 @@ def _authorizer(
 def _route(
     name: str,
     key: str,
-    function: ContainerLambda,
+    to: Target,
     *,
     args: HttpApiArgs,
     api: aws.apigatewayv2.Api,
     authorizer: aws.apigatewayv2.Authorizer | None,
     child: pulumi.ResourceOptions,
 ) -> None:
-    integration = aws.apigatewayv2.Integration(
-        f"{name}-integration",
-        api_id=api.id,
-        integration_type="AWS_PROXY",
-        integration_uri=function.invoke_arn,
-        payload_format_version="2.0",
-        timeout_milliseconds=min(function.timeout_seconds + 1, LONGEST_WAIT_SECONDS) * 1000,
-        opts=child,
+    integration = (
+        _to_function(name, to, api, child) if isinstance(to, ContainerLambda) else _to_balancer(name, to, api, child)
     )
     target = pulumi.Output.concat("integrations/", integration.id)
     aws.apigatewayv2.Route(
@@ -262,6 +260,45 @@ def _route(
             authorization_type="NONE",
             opts=child,
         )
+    if isinstance(to, ContainerLambda):
+        _permission(name, key, to, api, child)
+
+
+def _to_function(
+    name: str, function: ContainerLambda, api: aws.apigatewayv2.Api, child: pulumi.ResourceOptions
+) -> aws.apigatewayv2.Integration:
+    return aws.apigatewayv2.Integration(
+        f"{name}-integration",
+        api_id=api.id,
+        integration_type="AWS_PROXY",
+        integration_uri=function.invoke_arn,
+        payload_format_version="2.0",
+        timeout_milliseconds=min(function.timeout_seconds + 1, LONGEST_WAIT_SECONDS) * 1000,
+        opts=child,
+    )
+
+
+def _to_balancer(
+    name: str, balancer: PrivateBalancer, api: aws.apigatewayv2.Api, child: pulumi.ResourceOptions
+) -> aws.apigatewayv2.Integration:
+    return aws.apigatewayv2.Integration(
+        f"{name}-integration",
+        api_id=api.id,
+        integration_type="HTTP_PROXY",
+        integration_method="ANY",
+        connection_type="VPC_LINK",
+        connection_id=balancer.link_id,
+        integration_uri=balancer.listener_arn,
+        payload_format_version="1.0",
+        request_parameters={f"overwrite:header.{ADDRESS_HEADER}": "$context.identity.sourceIp"},
+        timeout_milliseconds=min(balancer.timeout_seconds + 1, LONGEST_WAIT_SECONDS) * 1000,
+        opts=child,
+    )
+
+
+def _permission(
+    name: str, key: str, function: ContainerLambda, api: aws.apigatewayv2.Api, child: pulumi.ResourceOptions
+) -> None:
     aws.lambda_.Permission(
         f"{name}-permission",
         action="lambda:InvokeFunction",

@@ -62,6 +62,7 @@ class ServiceImageArgs:
         build_args: Further build arguments. They can be read from the image: no secrets.
         kms_key_arn: A key of the owner's for the repository; absent: ECR's own.
         protected: The repository is not deleted while it holds images.
+        pulled_by: Lambda needs a policy of the repository; nodes of a cluster pull by their own role.
     """
 
     dockerfile: str
@@ -72,10 +73,12 @@ class ServiceImageArgs:
     build_args: Mapping[str, str] = field(default_factory=dict)
     kms_key_arn: str | None = None
     protected: bool = True
+    pulled_by: Literal["lambda", "nodes"] = "lambda"
 
     def __post_init__(self) -> None:
         refuse(
             "ServiceImageArgs",
+            one_of("pulled_by", self.pulled_by, ("lambda", "nodes")),
             one_of("architecture", self.architecture, PLATFORMS),
             [] if self.base_image else ["base_image is empty"],
             ["build_args names BASE_IMAGE, which is base_image"] if "BASE_IMAGE" in self.build_args else [],
@@ -140,11 +143,13 @@ class ServiceImage(pulumi.ComponentResource):
         # Tags are immutable: pushing one again fails, even with the same digest. So an image that was built before is
         # not declared when a commit is reverted; the one that this stack built last stays declared, and unchanged.
         declared = kept.digest is None or kept.last_built == self.tag
-        repository, policy = _repository(name, args, self.tag if declared else _NOT_DECLARED, child)
-        self.ready.append(policy)
+        repository = _repository(name, args, self.tag if declared else _NOT_DECLARED, child)
+        self.ready.append(
+            _pulled_by_lambda(name, args, repository, child) if args.pulled_by == "lambda" else repository
+        )
         url = f"{args.registry.host}/{repository_name(name)}"
         if not declared:
-            return policy.repository.apply(lambda _: f"{url}@{kept.digest}")
+            return repository.name.apply(lambda _: f"{url}@{kept.digest}")
         image = _image(name, args, url, self.tag, repository, parent=self, built=kept.digest is not None)
         # A preview may leave the digest empty instead of unknown.
         return image.digest.apply(lambda digest: f"{url}@{digest}" if digest else f"{url}:{self.tag}")
@@ -178,7 +183,7 @@ def _kept(repository: str, tag: str, options: pulumi.InvokeOptions) -> _Kept:
 
 def _repository(
     name: str, args: ServiceImageArgs, last_built: str, child: pulumi.ResourceOptions
-) -> tuple[aws.ecr.Repository, aws.ecr.RepositoryPolicy]:
+) -> aws.ecr.Repository:
     by_key: aws.ecr.RepositoryEncryptionConfigurationArgsDict = {"encryption_type": "KMS", "kms_key": args.kms_key_arn}
     repository = aws.ecr.Repository(
         f"{name}-repository",
@@ -192,11 +197,16 @@ def _repository(
         opts=child,
     )
     aws.ecr.LifecyclePolicy(f"{name}-lifecycle", repository=repository.name, policy=_lifecycle(), opts=child)
+    return repository
+
+
+def _pulled_by_lambda(
+    name: str, args: ServiceImageArgs, repository: aws.ecr.Repository, child: pulumi.ResourceOptions
+) -> aws.ecr.RepositoryPolicy:
     # Lambda writes this policy itself where it is missing, and the program would then take it away again.
-    policy = aws.ecr.RepositoryPolicy(
+    return aws.ecr.RepositoryPolicy(
         f"{name}-pull", repository=repository.name, policy=_pull_policy(args.registry), opts=child
     )
-    return repository, policy
 
 
 def _pull_policy(registry: Registry) -> str:

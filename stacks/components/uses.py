@@ -112,9 +112,15 @@ def _distinct(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return documents
 
 
-def assume_role_document(service: str) -> str:
-    """A trust policy that lets one AWS service take the role, as `lambda.amazonaws.com`."""
-    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+def assume_role_document(service: str, *, tags: bool = False) -> str:
+    """A trust policy that lets one AWS service take the role, as `lambda.amazonaws.com`.
+
+    Args:
+        service: Who takes it.
+        tags: It tags the sessions, as everything of EKS does; without the right to, it cannot take the role at all.
+    """
+    actions = ["sts:AssumeRole", "sts:TagSession"] if tags else "sts:AssumeRole"
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": actions}
     return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
