@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,14 @@ WORDS = {
     "kill": {"toxic": 6.0, "threat": 8.0},
     "nonsense": {"toxic": 3.0},
 }
+Words = Mapping[str, Mapping[str, float]]
+
+SENTIMENTS = ("negative", "neutral", "positive")
+SENTIMENT_WORDS: Words = {
+    "bad": {"negative": 8.0},
+    "good": {"positive": 8.0},
+    "table": {"neutral": 4.0},
+}
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]")
 
 
@@ -30,13 +38,14 @@ def write_model(
     *,
     version: str = "tiny-1",
     labels: Sequence[str] = LABELS,
+    words: Words = WORDS,
     max_length: int = 16,
     poison: float | None = None,
 ) -> Path:
     """Writes model.onnx, tokenizer.json and manifest.json; `poison` replaces the logit of an unknown text."""
     folder.mkdir(parents=True, exist_ok=True)
-    _write_tokenizer(folder / "tokenizer.json")
-    _write_onnx(folder / "model.onnx", labels, BASE_LOGIT if poison is None else poison)
+    _write_tokenizer(folder / "tokenizer.json", words)
+    _write_onnx(folder / "model.onnx", labels, words, BASE_LOGIT if poison is None else poison)
     write_manifest(folder, version=version, labels=labels, max_length=max_length)
     return folder
 
@@ -63,8 +72,13 @@ def write_manifest(folder: Path, *, version: str = "tiny-1", labels: Sequence[st
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def _write_tokenizer(path: Path) -> None:
-    vocabulary = {token: index for index, token in enumerate([*SPECIAL, *WORDS])}
+def write_sentiment_model(folder: Path, **changes) -> Path:
+    """A model of sentiment's labels: "bad" is negative, "good" positive, "table" neutral."""
+    return write_model(folder, **{"labels": SENTIMENTS, "words": SENTIMENT_WORDS} | changes)
+
+
+def _write_tokenizer(path: Path, words: Words) -> None:
+    vocabulary = {token: index for index, token in enumerate([*SPECIAL, *words])}
     tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -76,11 +90,11 @@ def _write_tokenizer(path: Path) -> None:
     tokenizer.save(str(path))
 
 
-def _write_onnx(path: Path, labels: Sequence[str], base_logit: float) -> None:
-    table = np.zeros((len(SPECIAL) + len(WORDS), len(labels)), dtype=np.float32)
+def _write_onnx(path: Path, labels: Sequence[str], words: Words, base_logit: float) -> None:
+    table = np.zeros((len(SPECIAL) + len(words), len(labels)), dtype=np.float32)
     # Reading a padded position would show: an unmasked [PAD] makes everything toxic.
     table[0] = 50.0
-    for row, weights in enumerate(WORDS.values(), start=len(SPECIAL)):
+    for row, weights in enumerate(words.values(), start=len(SPECIAL)):
         for label, weight in weights.items():
             if label in labels:
                 table[row, labels.index(label)] = weight
