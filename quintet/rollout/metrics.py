@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quintet.rollout.counters import Counters
 
 if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
     from prometheus_client.samples import Sample
 
 _SERVER_ERROR = 500
@@ -43,11 +44,13 @@ def parse(text: str, prefix: str) -> Reading:
         prefix: What the names of the service's metrics begin with.
 
     Raises:
-        UnreadableMetricsError: It is not in the text format, or has no requests to count.
+        UnreadableMetricsError: It is not in the text format, or is of something else.
     """
-    samples = list(_samples(text))
-    if not any(name.startswith(f"{prefix}_") for name in (sample.name for sample in samples)):
+    families = _families(text)
+    # A family is named before its first sample: a process that nobody has asked yet has metrics all the same.
+    if not any(family.name.startswith(f"{prefix}_") for family in families):
         raise UnreadableMetricsError(f"no metric's name begins with {prefix}_")
+    samples = [sample for family in families for sample in family.samples]
     asked = [sample for sample in samples if sample.labels.get("route") not in _NOT_ASKED_BY_CLIENTS]
     requests = [sample for sample in asked if sample.name == f"{prefix}_requests_total"]
     counters = Counters(
@@ -60,12 +63,11 @@ def parse(text: str, prefix: str) -> Reading:
     return Reading(counters, started[0] if started else 0.0)
 
 
-def _samples(text: str) -> Iterator[Sample]:
+def _families(text: str) -> list[Metric]:
     from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415 - other commands do without
 
     try:
-        for family in text_string_to_metric_families(text):
-            yield from family.samples
+        return list(text_string_to_metric_families(text))
     except (ValueError, IndexError, KeyError, AttributeError) as error:  # what the parser raises about other text
         raise UnreadableMetricsError(f"not Prometheus' text format: {error}") from error
 
