@@ -128,6 +128,7 @@ class LiveSandbox:
             self._deployment.kill()
         await asyncio.to_thread(self._real.stop)
         await self._health.stop()
+        await asyncio.to_thread(self._world.close)
         if self._functions:
             await self._functions.stop()
         saved = await asyncio.to_thread(self._emulator.stop)

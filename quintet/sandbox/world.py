@@ -1,6 +1,7 @@
 """What the kinds of resources work on: the checkout, the emulated AWS, the images and the local processes."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from quintet.sandbox.emulator import ACCOUNT, REGION
 from quintet.sandbox.images import ImageStore
 
 if TYPE_CHECKING:
+    from quintet.sandbox.caches import Caches
     from quintet.sandbox.functions import Credentials, Functions, FunctionSpec
 
 
@@ -39,6 +41,18 @@ class World:
         self.functions: Functions | None = None
         self.denials = DenialLog(home / "logs" / "denials.jsonl")
         self._clients = Clients(url, region)
+
+    @cached_property
+    def caches(self) -> "Caches":
+        """The caches, each with a server of this machine."""
+        from quintet.sandbox.caches import Caches  # noqa: PLC0415  a preview must not wait for cryptography
+
+        return Caches(self.home / "emulator" / "caches")
+
+    def close(self) -> None:
+        """End what resources have started."""
+        if "caches" in self.__dict__:
+            self.caches.stop()
 
     def client(self, service: str) -> Any:  # noqa: ANN401  boto3 makes its client classes at run time
         """A boto3 client of the account's root, whose calls are checked against the service's model."""

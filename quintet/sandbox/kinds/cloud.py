@@ -38,7 +38,7 @@ class EmulatedCloud:
         if (kind := self._kinds.get(type_)) is None:
             return new
         _refuse_unknown_inputs(kind, name, new)
-        if kind.name_input is not None and new.get(kind.name_input) is None:
+        if kind.name_input is not None and new.get(kind.name_input) is None and not _has_prefix(kind, new):
             new = {**new, kind.name_input: _fitting(kind, name, autoname)}
         return kind.check(new)
 
@@ -50,6 +50,7 @@ class EmulatedCloud:
         replaces = tuple(key for key in changed if _replaces(kind, key))
         # Two resources of one name cannot live side by side; without a name the kind's identity may be its inputs.
         same_name = kind.name_input is None or old.get(kind.name_input) == new.get(kind.name_input)
+        same_name = same_name and not _has_prefix(kind, new)
         return Diff(changed, replaces, delete_first=same_name)
 
     def create(self, type_: str, inputs: Properties) -> tuple[str, Properties]:
@@ -95,6 +96,11 @@ class EmulatedCloud:
 
 def _replaces(kind: Kind, key: str) -> bool:
     return key in kind.replace_on or key == kind.name_input or not kind.updates_in_place()
+
+
+def _has_prefix(kind: Kind, inputs: Properties) -> bool:
+    """Whether the program gives a prefix of the name: the rest is made up when the resource is made."""
+    return inputs.get(f"{kind.name_input}Prefix") is not None
 
 
 def _refuse_unknown_inputs(kind: Kind, name: str, inputs: Properties) -> None:

@@ -1,5 +1,6 @@
 """Network load balancers. The sandbox's cluster forwards what comes to them: it is told of every listener."""
 
+import secrets
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -37,7 +38,7 @@ _HEALTH: Mapping[str, Any] = {
 
 _HTTP_ONLY = ("matcher", "path")
 _BOUNDS = {"healthyThreshold": (2, 10), "interval": (5, 300), "timeout": (2, 120), "unhealthyThreshold": (2, 10)}
-_LONGEST_NAME = 32
+_LONGEST_NAME, _LONGEST_PREFIX, _UNIQUE_BYTES = 32, 6, 13
 _OF_LOAD_BALANCERS = {
     "enableCrossZoneLoadBalancing": "load_balancing.cross_zone.enabled",
     "enableDeletionProtection": "deletion_protection.enabled",
@@ -59,6 +60,10 @@ class Elb(Kind):
     def _elb(self) -> Any:  # noqa: ANN401  a boto3 client
         return self.world.client("elbv2")
 
+    def name(self, inputs: Properties) -> str:
+        """Its name, or the prefix that the program gives and what makes it the only one of that name."""
+        return str(inputs.get("name") or f"{inputs['namePrefix']}{secrets.token_hex(_UNIQUE_BYTES)}")
+
     def tagged(self, inputs: Properties) -> dict[str, Any]:
         """The tags as an argument of a call that makes it."""
         return {"Tags": tag_list(inputs["tags"])} if inputs.get("tags") else {}
@@ -79,7 +84,7 @@ class LoadBalancer(Elb):
     token = "aws:lb/loadBalancer:LoadBalancer"
     name_input = "name"
     name_limit = _LONGEST_NAME
-    replace_on = frozenset({"internal", "loadBalancerType"})
+    replace_on = frozenset({"internal", "loadBalancerType", "namePrefix"})
     consumed = frozenset({*_OF_LOAD_BALANCERS, "accessLogs", "securityGroups", "subnets", "tags"})
     ignored: ClassVar[Mapping[str, str]] = {
         **ONE_REGION,
@@ -95,19 +100,21 @@ class LoadBalancer(Elb):
         require(inputs, "subnets", lambda ids: is_unknown(ids) or ids, "a load balancer is in at least one subnet")
         if inputs.get("subnets") is None:
             raise RefusedError("a load balancer needs `subnets`")
+        require(inputs, "namePrefix", _fits, f"a prefix has at most {_LONGEST_PREFIX} characters")
         return inputs
 
     def create(self, inputs: Properties) -> tuple[str, Properties]:
         """Make it; its ARN is its id."""
         vpc = self._network(inputs)
         scheme = "internal" if inputs.get("internal") else "internet-facing"
-        arguments = {"Name": inputs["name"], "Type": "network", "Scheme": scheme}
+        arguments = {"Name": self.name(inputs), "Type": "network", "Scheme": scheme}
         made = self._elb.create_load_balancer(
             **arguments, **chosen(inputs, "subnets", "securityGroups"), **self.tagged(inputs)
         )["LoadBalancers"][0]
         arn = made["LoadBalancerArn"]
         self._set(arn, inputs)
         names = {"arn": arn, "arnSuffix": arn.partition(":loadbalancer/")[2], "dnsName": made["DNSName"]}
+        names["name"] = made["LoadBalancerName"]
         return arn, {**names, "vpcId": vpc, "zoneId": "Z26RNL4JYFTOTI", "tagsAll": inputs.get("tags") or {}}
 
     def update(self, id_: str, old: Properties, inputs: Properties) -> Properties:
@@ -162,7 +169,7 @@ class TargetGroup(Elb):
     token = "aws:lb/targetGroup:TargetGroup"
     name_input = "name"
     name_limit = _LONGEST_NAME
-    replace_on = frozenset({"port", "protocol", "targetType", "vpcId"})
+    replace_on = frozenset({"namePrefix", "port", "protocol", "targetType", "vpcId"})
     consumed = frozenset({*_OF_TARGET_GROUPS, "healthCheck", "tags"})
     ignored: ClassVar[Mapping[str, str]] = {**ONE_REGION, "ipAddressType": "the sandbox answers on 127.0.0.0/8 only"}
 
@@ -170,16 +177,17 @@ class TargetGroup(Elb):
         """Addresses behind a network load balancer, and a health check that it takes."""
         if inputs.get("protocol") != "TCP" or inputs.get("targetType") != "ip":
             raise RefusedError('the sandbox runs target groups of `protocol` "TCP" and `targetType` "ip"')
+        require(inputs, "namePrefix", _fits, f"a prefix has at most {_LONGEST_PREFIX} characters")
         check_health(inputs.get("healthCheck") or {})
         return inputs
 
     def create(self, inputs: Properties) -> tuple[str, Properties]:
         """Make it; its ARN is its id."""
-        arguments = chosen(inputs, "name", "port", "protocol", "targetType", "vpcId")
+        arguments = {"Name": self.name(inputs), **chosen(inputs, "port", "protocol", "targetType", "vpcId")}
         made = self._elb.create_target_group(**arguments, **_health_arguments(inputs), **self.tagged(inputs))
         arn = made["TargetGroups"][0]["TargetGroupArn"]
         self._set(arn, inputs)
-        names = {"arn": arn, "arnSuffix": f"targetgroup/{arn.partition(':targetgroup/')[2]}"}
+        names = {"arn": arn, "name": arguments["Name"], "arnSuffix": f"targetgroup/{arn.partition(':targetgroup/')[2]}"}
         return arn, {**names, "loadBalancerArns": [], "tagsAll": inputs.get("tags") or {}}
 
     def update(self, id_: str, old: Properties, inputs: Properties) -> Properties:
@@ -288,6 +296,10 @@ def check_health(given: Properties) -> None:
         require(given, name, _between(low, high), f"AWS takes {low} to {high}")
     if given.get("protocol", "TCP") == "TCP" and (wrong := [name for name in _HTTP_ONLY if given.get(name)]):
         raise RefusedError(f"a health check of `protocol` TCP has no `{wrong[0]}`")
+
+
+def _fits(prefix: str) -> bool:
+    return len(prefix) <= _LONGEST_PREFIX
 
 
 def _between(low: int, high: int) -> Callable[[int], bool]:

@@ -66,7 +66,9 @@ def running_world(home: Path, root: Path, front: StubFront | None = None) -> Ite
     emulator = Emulator(home, free_port(), lambda_front=front.url if front else "")
     emulator.start()
     try:
-        yield World(root, home, url=emulator.url)
+        world = World(root, home, url=emulator.url)
+        yield world
+        world.close()
     finally:
         emulator.stop()
 

@@ -92,12 +92,25 @@ def flow_log(d: Deployer) -> dict[str, Any]:
 def balancer(d: Deployer, **more: Any) -> Made:
     of = vpc(d)
     places = [subnet(d, of, third=1, zone="a").id, subnet(d, of, third=2, zone="b").id]
-    given = {"loadBalancerType": "network", "internal": True, "subnets": places, "securityGroups": [group(d, of).id]}
+    given = {
+        "namePrefix": "nlb-",
+        "loadBalancerType": "network",
+        "internal": True,
+        "subnets": places,
+        "securityGroups": [group(d, of).id],
+    }
     return d.make("aws:lb/loadBalancer:LoadBalancer", **{**given, **more})
 
 
 def targets(d: Deployer, network: str = "vpc-1") -> Made:
-    given = {"port": 8080, "protocol": "TCP", "targetType": "ip", "vpcId": network, "healthCheck": HEALTH}
+    given = {
+        "namePrefix": "tg-",
+        "port": 8080,
+        "protocol": "TCP",
+        "targetType": "ip",
+        "vpcId": network,
+        "healthCheck": HEALTH,
+    }
     return d.make("aws:lb/targetGroup:TargetGroup", **given)
 
 
@@ -138,9 +151,9 @@ NETWORK_LIVES = [
          lambda i: {**i, "securityGroupIds": [], "policy": policy(("logs:PutLogEvents", "*")), "tags": {"a": "1"},
                     "privateDnsEnabled": False}),
     Life("aws:ec2/flowLog:FlowLog", flow_log, with_(tags={"b": "1"})),
-    Life("aws:lb/loadBalancer:LoadBalancer", lambda d: balancer(d).inputs | {"name": f"nlb-{next(_NUMBERS)}"},
+    Life("aws:lb/loadBalancer:LoadBalancer", lambda d: balancer(d).inputs,
          with_(enableCrossZoneLoadBalancing=True, accessLogs={"bucket": "b", "enabled": True}, tags={"a": "1"})),
-    Life("aws:lb/targetGroup:TargetGroup", lambda d: targets(d).inputs | {"name": f"tg-{next(_NUMBERS)}"},
+    Life("aws:lb/targetGroup:TargetGroup", lambda d: targets(d).inputs,
          with_(deregistrationDelay=15, preserveClientIp=False, healthCheck={**HEALTH, "interval": 5},
                tags={"a": "1"})),
     Life("aws:lb/listener:Listener", listener, with_(port=81, tcpIdleTimeoutSeconds=60, tags={"a": "1"})),

@@ -9,6 +9,7 @@ import pytest
 from quintet.sandbox.kinds.base import KINDS
 from quintet.sandbox.kinds.cloud import load_kinds
 from tests.quintet.emulator.running import TRUST, policy
+from tests.quintet.kinds.cache_lives import CACHE_LIVES
 from tests.quintet.kinds.deploying import Deployer, Made
 from tests.quintet.kinds.life import Life, with_
 from tests.quintet.kinds.network_lives import NETWORK_LIVES
@@ -247,6 +248,7 @@ LIVES = [
     Life("random:index/randomPassword:RandomPassword", lambda d: {"length": 32}, outlives=True),
     Life("random:index/randomId:RandomId", lambda d: {"byteLength": 8}, outlives=True),
     *NETWORK_LIVES,
+    *CACHE_LIVES,
 ]  # fmt: skip
 OF_THE_CLUSTER = ("kubernetes:", "aws:eks/")
 """What the cluster realises: tried with a cluster, in tests/quintet/kubernetes."""
