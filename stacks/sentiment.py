@@ -133,6 +133,7 @@ def deploy(settings: Sentiment, shared: Shared, ground: Ground) -> Deployed:
             "stable": NAME,
             "canary": CANARY,
             "live": live.declared(),
+            "candidate": own.declared(),
             "stableSetting": "sentimentStable",
             "weightSetting": "sentimentCanaryWeight",
             "metrics": NAME,
