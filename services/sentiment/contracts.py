@@ -105,5 +105,6 @@ class ModelInfo(BaseModel):
     metrics: dict[str, Any]
     files: Annotated[dict[str, str], Field(description="SHA-256 of each of the model's files")]
     backend: Annotated[str, Field(description="What runs the model")]
+    device: Annotated[str, Field(description="Where it computes", examples=["cpu", "cuda"])]
     tried: Annotated[dict[str, str], Field(description="Backends that came first and why they do not run it")]
     loaded_at: str

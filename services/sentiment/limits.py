@@ -14,7 +14,7 @@ from typing import Any
 from aws_lambda_powertools import Logger
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import RedisStorage
-from redis.asyncio import Redis
+from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -24,7 +24,8 @@ from services.common.errors import TooManyRequests
 WINDOW_SECONDS = 60
 MAX_KEYS = 100_000
 """Callers that are remembered in memory: 25 MB at most. The one that was quiet longest is forgotten first."""
-REDIS_TIMEOUT_SECONDS = 0.05
+REDIS_TIMEOUT_SECONDS = 0.1
+REDIS_CONNECTIONS = 16
 REDIS_PAUSE_SECONDS = 5.0
 """How long Redis is left alone after it failed, so that not every request waits for its timeout."""
 
@@ -109,14 +110,17 @@ class RedisCounters:
     """Counters that all pods share. Each step is one script in Redis, by Redis's own clock."""
 
     def __init__(self, url: str) -> None:
-        self._redis = Redis.from_url(
+        pool: Any = BlockingConnectionPool.from_url(
             url,
+            # Requests share a few connections: each new one costs as much as twenty answers.
+            max_connections=REDIS_CONNECTIONS,
+            timeout=REDIS_TIMEOUT_SECONDS,
             socket_timeout=REDIS_TIMEOUT_SECONDS,
             socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
             # By default redis-py tries three times more, each with its own timeout.
             retry=Retry(NoBackoff(), retries=0),
         )
-        pool: Any = self._redis.connection_pool
+        self._redis = Redis(connection_pool=pool)
         self._storage = RedisStorage(
             f"async+{url}", implementation="redispy", key_prefix="quintet-sentiment", connection_pool=pool
         )
@@ -132,7 +136,7 @@ class RedisCounters:
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._redis.aclose()
+        await self._redis.aclose(close_connection_pool=True)
 
 
 class RateLimit:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from services.common.errors import ModelUnavailable
-from services.sentiment.backends.base import Backend, Encoded
+from services.common.text_classifier import Logits, TokenIds
+from services.sentiment.backends.protocol import Backend
 from services.sentiment.contracts import ModelInfo
 from services.sentiment.predictor import Predictor
 
@@ -19,37 +20,44 @@ WARM_UP = ("Ready?", "It took longer than I hoped, and the box was dented, but i
 
 
 class WatchedBackend:
-    """A backend, and what its last inferences tell of its health. Its state is written by the thread that infers."""
+    """A backend, and what its last inferences tell of its health. Inferences may run in several threads."""
 
-    def __init__(self, backend: Backend, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, backend: Backend, *, on_failure: Callable[[], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._backend = backend
+        self._on_failure = on_failure
         self._clock = clock
-        self._running_since: float | None = None
+        self._running: dict[int, float] = {}
         self.name = backend.name
+        self.device = backend.device
         self.labels = backend.labels
         self.max_length = backend.max_length
+        self.parallel = backend.parallel
         self.failures = 0
 
     @property
     def running_seconds(self) -> float:
-        """For how long the current inference runs; 0 where there is none."""
-        since = self._running_since
-        return 0.0 if since is None else self._clock() - since
+        """For how long the oldest of the inferences runs; 0 where there is none."""
+        # A copy, made at once: threads begin and end inferences meanwhile.
+        return max((self._clock() - since for since in list(self._running.values())), default=0.0)
 
-    def encode(self, texts: Sequence[str]) -> list[Encoded]:
+    def encode(self, texts: Sequence[str]) -> list[TokenIds]:
         """See `Backend`."""
         return self._backend.encode(texts)
 
-    def infer(self, batch: Sequence[Encoded]) -> NDArray[np.float32]:
+    def infer(self, batch: Sequence[TokenIds], *, alone: bool = False) -> Logits:
         """See `Backend`."""
-        self._running_since = self._clock()
+        thread = threading.get_ident()
+        self._running[thread] = self._clock()
         try:
-            logits = self._backend.infer(batch)
-        except ModelUnavailable:
+            logits = self._backend.infer(batch, alone=alone)
+        except Exception:
             self.failures += 1
+            self._on_failure()
             raise
         finally:
-            self._running_since = None
+            del self._running[thread]
         self.failures = 0
         return logits
 

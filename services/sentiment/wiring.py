@@ -11,12 +11,11 @@ from datetime import UTC, datetime
 
 from services.common import artifacts
 from services.common.artifacts import LocalModel
-from services.common.errors import ModelUnavailable
 from services.common.logging import service_logger
 from services.common.storage import BucketReader
 from services.sentiment.auth import authorization
-from services.sentiment.backends import Choice, choose_backend
-from services.sentiment.contracts import LABELS, ModelInfo
+from services.sentiment.backends.choice import Choice, choose_backend
+from services.sentiment.contracts import ModelInfo
 from services.sentiment.health import Health
 from services.sentiment.limits import Concurrency, MemoryCounters, RateLimit, RedisCounters
 from services.sentiment.metrics import Metrics
@@ -69,9 +68,8 @@ class Services:
         started = time.monotonic()
         prefix = self.settings.model_prefix
         model = artifacts.cached(prefix) or artifacts.fetch(BucketReader(self.settings.models_bucket), prefix)
-        _require_labels(model)
         choice = choose_backend(self.settings.backend, model, threads=self.settings.threads)
-        backend = WatchedBackend(choice.backend)
+        backend = WatchedBackend(choice.backend, on_failure=self.metrics.backend_failed)
         backend.warm_up()
         self.logger.info("Model verified and warm", extra={"seconds": round(time.monotonic() - started, 3)})
         return Serving(self._predictor(backend, model), backend, _info(model, choice))
@@ -110,14 +108,6 @@ class Services:
         return RateLimit(self.settings.rate_limit, memory=MemoryCounters(), redis=redis, logger=self.logger)
 
 
-def _require_labels(model: LocalModel) -> None:
-    if model.manifest.labels != LABELS:
-        raise ModelUnavailable(
-            f"manifest.json names the wrong labels: expected {', '.join(LABELS)}, "
-            f"found {', '.join(model.manifest.labels)}."
-        )
-
-
 def _info(model: LocalModel, choice: Choice) -> ModelInfo:
     manifest = model.manifest
     as_they_are = {"name", "version", "max_length", "architecture", "license", "source", "git_sha"}
@@ -128,6 +118,7 @@ def _info(model: LocalModel, choice: Choice) -> ModelInfo:
         created=manifest.created.isoformat(),
         files={name: file.sha256 for name, file in manifest.files.items()},
         backend=choice.backend.name,
+        device=choice.backend.device,
         tried=dict(choice.tried),
         loaded_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
