@@ -20,7 +20,7 @@ from dockerfile_parse import DockerfileParser  # type: ignore[import-untyped]  #
 from quintet.sandbox.dockerignore import Context
 from quintet.sandbox.engine.errors import SandboxError
 
-SKIPPED = frozenset({"COMMENT", "RUN", "USER", "LABEL"})
+SKIPPED = frozenset({"COMMENT", "EXPOSE", "LABEL", "RUN", "USER"})
 """Instructions that change nothing for a process of this machine."""
 
 COPY_FLAGS = frozenset({"from", "chown", "chmod", "link"})

@@ -89,6 +89,15 @@ class ProcessGroup:
         self._outside = []
         self._signal(signal.SIGCONT)
 
+    async def ended(self) -> None:
+        """Waits until the leader has ended."""
+        await self._exited.wait()
+
+    def tell(self, number: signal.Signals) -> None:
+        """Sends the leader a signal, as long as it runs."""
+        if self.running:
+            _send(self.pid, number)
+
     def kill(self) -> None:
         """Kills the group at once, frozen or not."""
         if not self.running:
@@ -98,12 +107,17 @@ class ProcessGroup:
         for pid in family:
             _send(pid, signal.SIGKILL)
 
-    async def end(self, *, grace_seconds: float) -> None:
-        """Asks the group to end, and kills what has not after the grace period."""
+    async def end(
+        self, *, grace_seconds: float, number: signal.Signals = signal.SIGTERM, leader_only: bool = False
+    ) -> None:
+        """Asks the group to end, or its leader alone as a container engine does; kills what has not in time."""
         if self.running:
             family = descendants(self.pid)
-            self._signal(signal.SIGTERM)
-            self._signal(signal.SIGCONT)
+            if leader_only:
+                self.tell(number)
+            else:
+                self._signal(number)
+                self._signal(signal.SIGCONT)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._exited.wait(), grace_seconds)
             self.kill()
