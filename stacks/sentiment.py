@@ -15,8 +15,9 @@ from stacks.components.http_api import Authorization, HttpApi, HttpApiArgs, Thro
 from stacks.components.image import ServiceImage, ServiceImageArgs
 from stacks.components.kubernetes_service import KubernetesService, KubernetesServiceArgs, Scale
 from stacks.components.model import publish_model
-from stacks.components.namespaces import Namespace, make_namespace
+from stacks.components.monitoring import Monitoring, MonitoringArgs
 from stacks.components.names import stack_prefix
+from stacks.components.namespaces import Namespace, make_namespace
 from stacks.components.nginx_config import BACKEND_HEALTH, PORT, NginxArgs, Upstream
 from stacks.components.nginx_front import SERVICE_PORT, NginxFrontArgs, nginx_front, selector
 from stacks.components.peers import Peer, https
@@ -24,6 +25,7 @@ from stacks.components.pods import Probe, Probes, Stopping
 from stacks.components.private_balancer import PrivateBalancer, PrivateBalancerArgs
 from stacks.components.workload_identity import WorkloadIdentity
 from stacks.platform import Ground
+from stacks.sentiment_monitoring import Watched, dashboard, rules
 from stacks.settings import ROOT, Sentiment
 from stacks.shared import Deployed, Shared
 
@@ -116,6 +118,8 @@ def deploy(settings: Sentiment, shared: Shared, ground: Ground) -> Deployed:
         ),
         options,
     )
+    if settings.monitoring == "operator":
+        _monitoring(settings, namespace, options)
     return Deployed(
         api.url,
         {
@@ -216,6 +220,22 @@ def _nginx(settings: Sentiment, ground: Ground, namespace: Namespace) -> NginxAr
         rate=settings.throttle_rate,
         burst=settings.throttle_burst,
     )
+
+
+def _monitoring(settings: Sentiment, namespace: Namespace, options: pulumi.ResourceOptions) -> None:
+    watched = Watched(
+        namespace=namespace.name,
+        target_p95_ms=settings.target_p95,
+        cpu_millicores=settings.cpu,
+        memory_mb=settings.memory,
+    )
+    args = MonitoringArgs(
+        namespace=namespace,
+        selector={"app.kubernetes.io/name": NAME, "app.kubernetes.io/component": "api"},
+        rules=rules(watched),
+        dashboard=dashboard(watched),
+    )
+    Monitoring(NAME, args, options)
 
 
 @dataclass(frozen=True)

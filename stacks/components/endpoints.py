@@ -32,8 +32,7 @@ def interface_endpoints(
     name: str,
     region: str,
     vpc: aws.ec2.Vpc,
-    subnet_ids: Sequence[pulumi.Input[str]],
-    cidr: str,
+    subnets: Sequence[aws.ec2.Subnet],
     child: pulumi.ResourceOptions,
 ) -> list[aws.ec2.VpcEndpoint]:
     """Addresses within the network for every service that nodes and pods call."""
@@ -43,7 +42,7 @@ def interface_endpoints(
     aws.vpc.SecurityGroupIngressRule(
         f"{name}-endpoints-https",
         security_group_id=group.id,
-        cidr_ipv4=cidr,
+        cidr_ipv4=vpc.cidr_block,
         ip_protocol="tcp",
         from_port=443,
         to_port=443,
@@ -57,7 +56,7 @@ def interface_endpoints(
             vpc_endpoint_type="Interface",
             # Code asks for the usual names and gets the private addresses.
             private_dns_enabled=True,
-            subnet_ids=list(subnet_ids),
+            subnet_ids=[subnet.id for subnet in subnets],
             security_group_ids=[group.id],
             opts=child,
         )

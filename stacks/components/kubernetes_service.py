@@ -1,4 +1,4 @@
-"""A service on Kubernetes: pods that scale on their load, are replaced without losing a request, and hear only peers."""
+"""A service on Kubernetes: its pods scale on their load, are replaced without losing a request, hear only peers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -4,7 +4,6 @@ import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
 
 import pulumi
 import pulumi_aws as aws
@@ -130,12 +129,11 @@ class Network(pulumi.ComponentResource):
         aws.ec2.DefaultSecurityGroup(f"{name}-closed", vpc_id=vpc.id, ingress=[], egress=[], opts=child)
         plan = _Plan.of(args.cidr)
         nodes, tables, ways_out = _node_subnets(name, args, vpc, plan, child)
-        edge = _subnets(f"{name}-edge", args, vpc, plan.edge, _INTERNAL_BALANCERS, child)
+        edge = _subnets(f"{name}-edge", args, vpc, plan.edge, child, tags=_INTERNAL_BALANCERS)
         gateways = gateway_endpoints(name, args.region, vpc, tables, child)
         endpoints = []
         if args.egress is Egress.NONE:
-            ids = [subnet.id for subnet in nodes]
-            endpoints = interface_endpoints(name, args.region, vpc, ids, args.cidr, child)
+            endpoints = interface_endpoints(name, args.region, vpc, nodes, child)
         flow_logs(name, vpc, args.log_retention_days, args.kms_key_arn, child)
         ready = [*ways_out, *gateways, *endpoints]
         self.place = Place(vpc.id, _known(nodes, plan.nodes), _known(edge, plan.edge), args.egress, ready)
@@ -149,7 +147,7 @@ _PUBLIC_BALANCERS = {"kubernetes.io/role/elb": "1"}
 
 @dataclass(frozen=True)
 class _Plan:
-    """How the addresses are divided: three eighths each for the nodes of a zone, the rest in small pieces."""
+    """How the addresses are divided: a quarter for the nodes of each zone, an eighth or less for all else."""
 
     nodes: list[str]
     public: list[str]
@@ -159,8 +157,8 @@ class _Plan:
     def of(cls, cidr: str) -> "_Plan":
         eighths = list(ipaddress.IPv4Network(cidr).subnets(prefixlen_diff=3))
         quarters = list(ipaddress.IPv4Network(cidr).subnets(prefixlen_diff=2))
-        # The first two quarters are the nodes'; the fifth and sixth eighth public; of the last the ends are the edge's.
-        edge = list(eighths[6].subnets(new_prefix=min(28, eighths[6].prefixlen + 1)))
+        # Half of the seventh eighth each: a load balancer needs eight free addresses in a zone.
+        edge = list(eighths[6].subnets(prefixlen_diff=1))
         return cls(
             nodes=[str(quarters[0]), str(quarters[1])],
             public=[str(eighths[4]), str(eighths[5])],
@@ -177,18 +175,18 @@ def _node_subnets(
 ) -> tuple[list[aws.ec2.Subnet], list[aws.ec2.RouteTable], list[pulumi.Resource]]:
     """Where nodes run, the tables that say how they get out, and what must be there before they do."""
     if args.egress is Egress.NONE:
-        nodes = _subnets(f"{name}-node", args, vpc, plan.nodes, {}, child)
+        nodes = _subnets(f"{name}-node", args, vpc, plan.nodes, child)
         tables, joined = _tables(f"{name}-node", vpc, nodes, child)
         return nodes, tables, joined
     gateway = aws.ec2.InternetGateway(f"{name}-internet", vpc_id=vpc.id, opts=child)
     if args.egress is Egress.PUBLIC_IP:
-        nodes = _subnets(f"{name}-node", args, vpc, plan.nodes, _PUBLIC_BALANCERS, child, public=True)
+        nodes = _subnets(f"{name}-node", args, vpc, plan.nodes, child, tags=_PUBLIC_BALANCERS, public=True)
         tables, joined = _tables(f"{name}-node", vpc, nodes, child)
         return nodes, tables, [*joined, *_default_routes(f"{name}-node", tables, [gateway, gateway], child)]
-    public = _subnets(f"{name}-public", args, vpc, plan.public, _PUBLIC_BALANCERS, child)
+    public = _subnets(f"{name}-public", args, vpc, plan.public, child, tags=_PUBLIC_BALANCERS)
     outer, outer_joined = _tables(f"{name}-public", vpc, public, child)
     outward = _default_routes(f"{name}-public", outer, [gateway, gateway], child)
-    nodes = _subnets(f"{name}-node", args, vpc, plan.nodes, {}, child)
+    nodes = _subnets(f"{name}-node", args, vpc, plan.nodes, child)
     tables, joined = _tables(f"{name}-node", vpc, nodes, child)
     gateways = _nat(name, public, gateway, child)
     routes = _default_routes(f"{name}-node", tables, gateways, child)
@@ -200,9 +198,9 @@ def _subnets(
     args: NetworkArgs,
     vpc: aws.ec2.Vpc,
     cidrs: Sequence[str],
-    tags: dict[str, str],
     child: pulumi.ResourceOptions,
     *,
+    tags: dict[str, str] | None = None,
     public: bool = False,
 ) -> list[aws.ec2.Subnet]:
     return [
@@ -212,7 +210,7 @@ def _subnets(
             cidr_block=cidr,
             availability_zone=zone,
             map_public_ip_on_launch=public,
-            tags={"Name": f"{name}-{number}", **tags},
+            tags={"Name": f"{name}-{number}", **(tags or {})},
             opts=child,
         )
         for number, (zone, cidr) in enumerate(zip(args.zones, cidrs, strict=True))
@@ -243,15 +241,14 @@ def _default_routes(
 ) -> list[pulumi.Resource]:
     routes: list[pulumi.Resource] = []
     for number, (table, gateway) in enumerate(zip(tables, gateways, strict=True)):
-        key: Literal["nat_gateway_id", "gateway_id"]
-        key = "nat_gateway_id" if isinstance(gateway, aws.ec2.NatGateway) else "gateway_id"
+        through_nat = isinstance(gateway, aws.ec2.NatGateway)
         routes.append(
             aws.ec2.Route(
                 f"{name}-outward-{number}",
                 route_table_id=table.id,
                 destination_cidr_block="0.0.0.0/0",
-                nat_gateway_id=gateway.id if key == "nat_gateway_id" else None,
-                gateway_id=gateway.id if key == "gateway_id" else None,
+                nat_gateway_id=gateway.id if through_nat else None,
+                gateway_id=None if through_nat else gateway.id,
                 opts=child,
             )
         )

@@ -92,7 +92,61 @@ def _repository(place: Place, arguments: Properties) -> Properties:
     }
 
 
+def _hex(text: str) -> str:
+    """Seventeen digits that belong to a text, as in ids of EC2."""
+    return hashlib.sha256(text.encode()).hexdigest()[:17]
+
+
+def _ec2(place: Place, noun: str, id_: str) -> Properties:
+    arn = f"arn:aws:ec2:{place.region}:{place.account}:{noun}/{id_}"
+    return {"arn": arn, "id": id_, "ownerId": place.account, "region": place.region, "state": "available", "tags": {}}
+
+
+def _vpc(place: Place, arguments: Properties) -> Properties:
+    id_ = arguments.get("id") or f"vpc-{_hex(str(arguments))}"
+    return {**_ec2(place, "vpc", id_), "cidrBlock": "10.0.0.0/16", "default": False, "instanceTenancy": "default"}
+
+
+def _subnet(place: Place, arguments: Properties) -> Properties:
+    """Subnets of one network, each with addresses and a zone that follow from its id."""
+    id_ = arguments.get("id") or f"subnet-{_hex(str(arguments))}"
+    number = int(_hex(id_)[:2], 16)
+    zone = f"{place.region}{'abc'[number % 3]}"
+    where = {"availabilityZone": zone, "cidrBlock": f"10.0.{number}.0/24", "vpcId": f"vpc-{_hex('vpc')}"}
+    return {**_ec2(place, "subnet", id_), **where}
+
+
+def _subnets(place: Place, arguments: Properties) -> Properties:
+    ids = [f"subnet-{_hex(f'{arguments}{number}')}" for number in (1, 2)]
+    return {"id": place.region, "ids": sorted(ids), "region": place.region}
+
+
+def _prefix_list(place: Place, arguments: Properties) -> Properties:
+    name = arguments.get("name") or f"com.amazonaws.{place.region}.s3"
+    id_ = arguments.get("prefixListId") or arguments.get("id") or f"pl-{_hex(name)}"
+    return {"cidrBlocks": ["192.0.2.0/24"], "id": id_, "name": name, "region": place.region}
+
+
+def _managed_prefix_list(place: Place, arguments: Properties) -> Properties:
+    found = _prefix_list(place, arguments)
+    named = {key: found[key] for key in ("id", "name", "region")}
+    return {
+        **named,
+        "addressFamily": "IPv4",
+        "arn": f"arn:aws:ec2:{place.region}:aws:prefix-list/{found['id']}",
+        "entries": [{"cidr": block, "description": ""} for block in found["cidrBlocks"]],
+        "maxEntries": 60,
+        "ownerId": "AWS",
+        "version": 1,
+    }
+
+
 FUNCTIONS: Mapping[str, Callable[[Place, Properties], Properties]] = {
+    "aws:ec2/getManagedPrefixList:getManagedPrefixList": _managed_prefix_list,
+    "aws:ec2/getPrefixList:getPrefixList": _prefix_list,
+    "aws:ec2/getSubnet:getSubnet": _subnet,
+    "aws:ec2/getSubnets:getSubnets": _subnets,
+    "aws:ec2/getVpc:getVpc": _vpc,
     "aws:ecr/getAuthorizationToken:getAuthorizationToken": _authorization_token,
     "aws:ecr/getImage:getImage": _image,
     "aws:ecr/getImages:getImages": _images,
