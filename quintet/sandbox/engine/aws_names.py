@@ -28,18 +28,33 @@ _REGIONLESS = frozenset({"budgets", "cloudfront", "iam", "route53", "shield"})
 _RESOURCES: Mapping[str, str] = {
     "apigatewayv2/api": "/apis/{id}",
     "apigatewayv2/stage": "/apis/{owner}/stages/{name}",
+    "apigatewayv2/vpcLink": "/vpclinks/{id}",
     "cloudwatch/logGroup": "log-group:{name}",
     "cloudwatch/metricAlarm": "alarm:{name}",
+    "ec2/defaultSecurityGroup": "security-group/{id}",
+    "ec2/eip": "elastic-ip/{id}",
+    "ec2/flowLog": "vpc-flow-log/{id}",
+    "ec2/natGateway": "natgateway/{id}",
     "ecs/taskDefinition": "task-definition/{name}:1",
+    "eks/addon": "addon/{owner}/{name}/{short}",
+    "eks/podIdentityAssociation": "podidentityassociation/{owner}/a-{short}",
+    "elasticache/serverlessCache": "serverlesscache:{name}",
+    "elasticache/user": "user:{name}",
+    "elasticache/userGroup": "usergroup:{name}",
     "kms/key": "key/{id}",
     "lambda/alias": "function:{owner}:{name}",
     "lambda/function": "function:{name}",
+    "lb/listener": "listener/net/{owner}/{short}",
+    "lb/loadBalancer": "loadbalancer/net/{name}/{short}",
+    "lb/targetGroup": "targetgroup/{name}/{short}",
     "s3/bucket": "{name}",
     "s3/bucketObjectv2": "{name}",
     "secretsmanager/secret": "secret:{name}-{short}",
     "sfn/stateMachine": "stateMachine:{name}",
     "sns/topic": "{name}",
     "sqs/queue": "{name}",
+    "vpc/securityGroupEgressRule": "security-group-rule/{id}",
+    "vpc/securityGroupIngressRule": "security-group-rule/{id}",
 }
 _ACCOUNTLESS = frozenset({"s3", "apigateway"})
 _ID_IS_ARN = frozenset(
@@ -47,13 +62,19 @@ _ID_IS_ARN = frozenset(
      "secretsmanager/secret", "sfn/stateMachine", "sns/topic"}
 )  # fmt: skip
 _ID_PREFIXES: Mapping[str, str] = {
+    "ec2/defaultSecurityGroup": "sg",
+    "ec2/eip": "eipalloc",
+    "ec2/flowLog": "fl",
     "ec2/internetGateway": "igw",
     "ec2/natGateway": "nat",
     "ec2/routeTable": "rtb",
+    "ec2/routeTableAssociation": "rtbassoc",
     "ec2/securityGroup": "sg",
     "ec2/subnet": "subnet",
     "ec2/vpc": "vpc",
     "ec2/vpcEndpoint": "vpce",
+    "vpc/securityGroupEgressRule": "sgr",
+    "vpc/securityGroupIngressRule": "sgr",
 }
 
 
@@ -98,6 +119,8 @@ class AwsName:
             return self.arn
         if prefix := _ID_PREFIXES.get(self.module):
             return f"{prefix}-{self.digest[:17]}"
+        if self.type.startswith("kubernetes:"):
+            return self.name
         if self.module == "sqs/queue":
             return f"https://sqs.{self.region}.amazonaws.com/{self.account}/{self.name}"
         if self.name and self.service != "apigateway":
@@ -113,9 +136,13 @@ class AwsName:
     def arn(self) -> str:
         """The ARN."""
         noun = re.sub(r"(?<!^)(?=[A-Z])", "-", self.module.partition("/")[2]).lower()
-        form = _RESOURCES.get(self.module, f"{noun}/{{name}}")
+        has_id = self.module in _ID_PREFIXES
+        form = _RESOURCES.get(self.module, f"{noun}/{{id}}" if has_id else f"{noun}/{{name}}")
         resource = form.format(
-            id=self.short_id, name=self.name or self.short_id, owner=self.owner, short=self.digest[:6]
+            id=self.id if has_id else self.short_id,
+            name=self.name or self.short_id,
+            owner=self.owner,
+            short=self.digest[:6],
         )
         region = "" if self.service in _REGIONLESS or self.service == "s3" else self.region
         account = "" if self.service in _ACCOUNTLESS else self.account

@@ -3,7 +3,7 @@
 import importlib
 import inspect
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
 from pulumi import _types
@@ -17,6 +17,7 @@ _NAME_INPUTS = ("name", "statementId")
 _ACCOUNT_KEYS = frozenset({"accountId", "owner", "ownerId", "registryId"})
 _DATE_ENDINGS = ("Date", "Time", "Modified", "At")
 _WITHIN_INPUTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "aws:eks/cluster:Cluster": ("vpcConfig", ("clusterSecurityGroupId", "vpcId")),
     "aws:apigatewayv2/domainName:DomainName": ("domainNameConfiguration", ("hostedZoneId", "targetDomainName")),
 }
 """What AWS computes within a structure that the program gives."""
@@ -109,20 +110,23 @@ def _text(key: str, inputs: Properties, name: AwsName) -> str:
     return _CREATED if key.endswith(_DATE_ENDINGS) else _identifier(key, inputs, name)
 
 
+_IDENTIFIERS: Mapping[str, Callable[[Properties, AwsName], str]] = {
+    "arnSuffix": lambda _, name: name.arn.rpartition(":")[2].removeprefix("loadbalancer/"),
+    "contextHash": lambda _, name: name.digest,
+    "digest": lambda _, name: f"sha256:{name.digest}",
+    "latestVersion": lambda *_: "1",
+    "ref": lambda inputs, name: f"{next(iter(inputs.get('tags') or ()), 'image')}@sha256:{name.digest}",
+    "version": lambda *_: "1",
+    "vpcId": lambda _, name: f"vpc-{name.digest[:17]}",
+}
+
+
 def _identifier(key: str, inputs: Properties, name: AwsName) -> str:
-    match key:
-        case "version" | "latestVersion":
-            return "1"
-        case "digest":
-            return f"sha256:{name.digest}"
-        case "ref":
-            return f"{next(iter(inputs.get('tags') or ()), 'image')}@sha256:{name.digest}"
-        case "contextHash":
-            return name.digest
-        case _ if key.endswith("Id"):
-            return name.short_id
-        case _:
-            return f"{key}-{name.digest[:8]}"
+    if make := _IDENTIFIERS.get(key):
+        return make(inputs, name)
+    if key.endswith("SecurityGroupId"):
+        return f"sg-{name.digest[:17]}"
+    return name.short_id if key.endswith("Id") else f"{key}-{name.digest[:8]}"
 
 
 def _arn(key: str, name: AwsName) -> str:

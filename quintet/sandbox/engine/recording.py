@@ -21,6 +21,14 @@ from quintet.sandbox.engine.state import Resource, State
 
 ACCOUNT = "123456789012"
 DEFAULT_REGION = "us-east-1"
+_NAMES = {
+    "aws:eks/addon:Addon": "addonName",
+    "aws:elasticache/user:User": "userId",
+    "aws:elasticache/userGroup:UserGroup": "userGroupId",
+}
+"""Inputs that carry the name where none is called `name`."""
+_UNIQUE = "20260101000000000000000001"
+"""What the AWS provider adds to a prefix."""
 
 
 class RecordingCloud:
@@ -84,7 +92,7 @@ class RecordingCloud:
         return AwsName(
             type=type_,
             name=_physical_name(type_, inputs),
-            owner=str(inputs.get("functionName") or inputs.get("apiId") or ""),
+            owner=_owner(inputs),
             seed=json.dumps(comparable(inputs), sort_keys=True),
             region=inputs.get("region") or self._place.region,
             account=self._place.account,
@@ -94,8 +102,20 @@ class RecordingCloud:
 def _physical_name(type_: str, inputs: Properties) -> str:
     if type_.startswith("aws:s3/bucketObject"):
         return f"{inputs.get('bucket')}/{inputs.get('key')}"
-    key = name_input(type_)
-    return str(inputs.get(key, "")) if key else ""
+    if type_.startswith("kubernetes:"):
+        metadata = inputs.get("metadata") or {}
+        return "/".join(str(metadata[key]) for key in ("namespace", "name") if metadata.get(key))
+    if key := name_input(type_):
+        prefix = inputs.get(f"{key}Prefix")
+        return str(inputs.get(key) or (f"{prefix}{_UNIQUE}" if prefix else ""))
+    return str(inputs.get(_NAMES.get(type_, ""), ""))
+
+
+def _owner(inputs: Properties) -> str:
+    """The function, the API, the cluster or the load balancer that a resource is a part of."""
+    if balancer := inputs.get("loadBalancerArn"):
+        return str(balancer).partition(":loadbalancer/net/")[2]
+    return str(inputs.get("functionName") or inputs.get("apiId") or inputs.get("clusterName") or "")
 
 
 @dataclass(frozen=True)
