@@ -24,6 +24,7 @@ def write_manifest(
     architecture: str,
     license: str,  # noqa: A002 - the manifest's own word
     source: str,
+    files: Sequence[str] = FILES,
 ) -> str:
     """Writes manifest.json beside the files and returns the version.
 
@@ -31,12 +32,12 @@ def write_manifest(
     SOURCE_DATE_EPOCH fixes the time of making.
     """
     created = datetime.fromtimestamp(int(os.environ.get("SOURCE_DATE_EPOCH") or datetime.now(UTC).timestamp()), UTC)
-    sha256 = {file: sha256_of(folder / file) for file in FILES}
+    sha256 = {file: sha256_of(folder / file) for file in files}
     version = f"{created.year}.{created.month}.1-{sha256['model.onnx'][:8]}"
     manifest = {
         "name": name,
         "version": version,
-        "files": {file: {"sha256": sha256[file], "bytes": (folder / file).stat().st_size} for file in FILES},
+        "files": {file: {"sha256": sha256[file], "bytes": (folder / file).stat().st_size} for file in files},
         "labels": list(labels),
         "max_length": max_length,
         "architecture": architecture,

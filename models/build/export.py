@@ -12,10 +12,10 @@ import torch
 from numpy.typing import NDArray
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from models.build.network import Classifier
+from models.build.network import Exportable
 
 
-def export(network: Classifier, path: Path) -> float:
+def export(network: Exportable, path: Path) -> float:
     """Writes the int8 model.
 
     Returns:
@@ -34,7 +34,7 @@ def export(network: Classifier, path: Path) -> float:
         return _difference(exact, path, network.config.vocab_size)
 
 
-def _export_float(network: Classifier, path: Path) -> None:
+def _export_float(network: Exportable, path: Path) -> None:
     ids = torch.ones((2, 12), dtype=torch.int64)
     batch, length = (
         torch.export.Dim("batch", min=1),

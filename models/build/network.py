@@ -1,13 +1,19 @@
-"""The classifier: a small BERT whose head looks at the whole text and at its strongest token."""
+"""Classifiers on a small BERT: one for labels that hold for a part of a text, one for a label of the whole text."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from transformers import BertConfig, BertModel
+from transformers import BertConfig, BertForSequenceClassification, BertModel
 
 
-class Classifier(nn.Module):
+class Exportable(nn.Module):
+    """Maps int64 ids and mask [batch, length] to float32 logits [batch, labels]; says its sizes in `config`."""
+
+    config: BertConfig
+
+
+class Classifier(Exportable):
     """Logits for labels that hold for a text as soon as they hold for a part of it.
 
     The head joins the first token's state with the maximum of all tokens' states: an insult in one sentence of a long
@@ -28,15 +34,39 @@ class Classifier(nn.Module):
 
         While training, positions begin at a random offset, so that the later ones are learned from short texts too.
         """
-        length = input_ids.shape[1]
-        positions = torch.arange(length, device=input_ids.device).unsqueeze(0)
-        if self.training:
-            positions = positions + torch.randint(0, self.config.max_position_embeddings - length + 1, (1,))
-        # An additive mask made here: the library's own makers of masks do not export with dynamic shapes.
-        bias = (1.0 - attention_mask[:, None, None, :].to(torch.float32)) * -1e4
-        states = self.bert(input_ids, attention_mask=bias, position_ids=positions).last_hidden_state
+        positions = _positions(input_ids, self.config, training=self.training)
+        states = self.bert(input_ids, attention_mask=_bias(attention_mask), position_ids=positions).last_hidden_state
         tokens = torch.relu(self.project(states)) * attention_mask.unsqueeze(-1).to(torch.float32)
         return self.head(self.dropout(torch.cat((states[:, 0], tokens.amax(dim=1)), dim=1)))
+
+
+class StandardClassifier(Exportable):
+    """The library's own sequence classifier, so that its `from_pretrained` can load what was trained here."""
+
+    def __init__(self, config: BertConfig) -> None:
+        """Makes a network with random weights; `config.num_labels` gives the number of logits."""
+        super().__init__()
+        self.config = config
+        self.model = BertForSequenceClassification(config)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Maps int64 [batch, length] twice to float32 logits [batch, labels]; positions as in `Classifier`."""
+        positions = _positions(input_ids, self.config, training=self.training)
+        logits: Tensor = self.model(input_ids, attention_mask=_bias(attention_mask), position_ids=positions).logits
+        return logits
+
+
+def _positions(input_ids: Tensor, config: BertConfig, *, training: bool) -> Tensor:
+    length = input_ids.shape[1]
+    positions = torch.arange(length, device=input_ids.device).unsqueeze(0)
+    if training:
+        return positions + torch.randint(0, config.max_position_embeddings - length + 1, (1,))
+    return positions
+
+
+def _bias(attention_mask: Tensor) -> Tensor:
+    # An additive mask made here: the library's own makers of masks do not export with dynamic shapes.
+    return (1.0 - attention_mask[:, None, None, :].to(torch.float32)) * -1e4
 
 
 def small_bert(vocabulary: int, labels: int, *, max_length: int) -> BertConfig:

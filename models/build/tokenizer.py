@@ -27,7 +27,7 @@ LEET = {
 INVISIBLE = "[\u00ad\u200b-\u200f\u2060-\u2064\ufe0f\ufeff]"
 
 
-def normalizer() -> normalizers.Sequence:
+def disguised_words() -> normalizers.Sequence:
     """Makes full-width and Cyrillic letters, `id1ot`, `i d i o t`, `i.d.i.o.t` and `iiidiot` the same word.
 
     A digit counts as a letter only between letters, so that numbers stay numbers. Two of a repeated consonant stay,
@@ -56,14 +56,33 @@ def normalizer() -> normalizers.Sequence:
     return normalizers.Sequence(steps)
 
 
-def train(texts: Iterable[str], *, vocabulary: int) -> Tokenizer:
+def everyday_spelling() -> normalizers.Sequence:
+    """Folds case, accents, quotes and drawn-out letters and signs: what people vary without meaning to hide a word.
+
+    Three or more of a letter become two, so that "sooooo" and "sooo" are the same and "so" is another.
+    """
+    return normalizers.Sequence(
+        [
+            normalizers.NFKD(),
+            normalizers.StripAccents(),
+            normalizers.Lowercase(),
+            normalizers.Replace(Regex("[\u2018\u2019\u00b4`]"), "'"),
+            normalizers.Replace(Regex("[\u201c\u201d\u00ab\u00bb]"), '"'),
+            normalizers.Replace(Regex(r"([a-z.!?*])(?=\1\1)"), ""),
+        ]
+    )
+
+
+def train(
+    texts: Iterable[str], *, vocabulary: int, normalizer: normalizers.Normalizer | None = None, min_frequency: int = 4
+) -> Tokenizer:
     """Learns the pieces from texts; the padding token is 0, as the serving side pads with zeros."""
     tokenizer = Tokenizer(BPE(unk_token=UNKNOWN, continuing_subword_prefix="##"))
-    tokenizer.normalizer = normalizer()
+    tokenizer.normalizer = normalizer or disguised_words()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     trainer = BpeTrainer(
         vocab_size=vocabulary,
-        min_frequency=4,
+        min_frequency=min_frequency,
         special_tokens=[PAD, UNKNOWN, START, END],
         limit_alphabet=90,
         continuing_subword_prefix="##",

@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.build.examples import Example
-from models.build.network import Classifier
 from models.build.tokenizer import UNKNOWN
 
 log = logging.getLogger(__name__)
+
+Loss = Callable[[Tensor, Tensor, float], Tensor]
+"""Logits, targets of zeros and ones (both float [batch, labels]) and the smoothing, to a single number."""
 
 WHOLE = 0.5
 """How many texts keep the tokenizer's own split of words."""
@@ -88,18 +90,37 @@ class Encoder:
         return ids, mask, targets
 
 
+def independent(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+    """The loss where each label holds by itself: a binary cross-entropy each."""
+    return nn.functional.binary_cross_entropy_with_logits(logits, targets * (1 - smoothing) + smoothing / 2)
+
+
+def exclusive(logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+    """The loss where exactly one label holds: one cross-entropy over all."""
+    return nn.functional.cross_entropy(logits, targets, label_smoothing=smoothing)
+
+
 def train(
-    network: Classifier,
+    network: nn.Module,
     encoder: Encoder,
     epoch: Callable[[random.Random], Sequence[Example]],
     schedule: Schedule,
     *,
     seed: int,
+    loss_of: Loss = independent,
 ) -> None:
-    """Trains the network in place and leaves it in evaluation mode; `epoch` writes the examples of one epoch."""
+    """Trains the network in place and leaves it in evaluation mode.
+
+    Args:
+        network: Maps ids and mask to logits.
+        encoder: Makes batches of examples.
+        epoch: Writes the examples of one epoch.
+        schedule: How long and how fast.
+        seed: Of the examples and of their order.
+        loss_of: `independent` or `exclusive` labels.
+    """
     rng = random.Random(seed)
     optimizer = torch.optim.AdamW(network.parameters(), lr=schedule.peak_rate, weight_decay=0.02)
-    loss_of = nn.BCEWithLogitsLoss()
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(schedule.average))
     network.train()
     for number in range(schedule.epochs):
@@ -107,10 +128,9 @@ def train(
         batches = list(encoder.batches(epoch(rng), rng))
         for index, (ids, mask, targets) in enumerate(batches):
             _set_rate(optimizer, schedule, (number + index / len(batches)) / schedule.epochs)
-            smoothed = targets * (1 - schedule.smoothing) + schedule.smoothing / 2
             with torch.autocast("cpu", torch.bfloat16, enabled=schedule.bfloat16):
                 logits = network(ids, mask)
-            loss = loss_of(logits.float(), smoothed)
+            loss = loss_of(logits.float(), targets, schedule.smoothing)
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -31,6 +31,8 @@ QUOTABLE = frozenset({"toxic", "insult", "threat", "identity_hate"})
 TRAINING = Mixture(harmless=28000, harmful=13000, joined=9000, quoted=1200, salad=3000, spliced=9000)
 HELD_OUT = Mixture(harmless=1000, harmful=1000, joined=200, quoted=0, salad=0, spliced=0, evasive_rate=0.0)
 
+SCHEDULE = Schedule()
+
 DESCRIPTION: dict[str, Any] = {
     "architecture": "BERT, 3 layers of 192, 6 heads, first token and maximum over tokens, dynamic int8 ONNX",
     "license": "Apache-2.0",
@@ -49,7 +51,7 @@ def build(out: Path, *, blind: Path | None, threads: int = 1, schedule: Schedule
     """
     torch.manual_seed(SEED)
     torch.set_num_threads(threads)
-    schedule = schedule or Schedule()
+    schedule = schedule or SCHEDULE
     learning, held_out = writers()
     pieces = tokenizer.train(
         (example.text for example in learning.epoch(TRAINING, random.Random(SEED))), vocabulary=VOCABULARY
