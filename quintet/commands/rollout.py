@@ -149,10 +149,15 @@ class RolloutCommand:
         if not per_second:
             return None
         if self.stack == STACK:
-            url = running(self.checkout).status()["services"][self.service]["url"]
+            urls = {name: item["url"] for name, item in running(self.checkout).status()["services"].items()}
         else:
-            url = deployed.endpoints(self.checkout.root, self.stack)[self.service]
-        return Prober(url, load(self.service).samples, per_second)
+            urls = deployed.endpoints(self.checkout.root, self.stack)
+        if self.service not in urls:
+            raise QuintetError(
+                f"The stack {self.stack} has no address of {self.service} to send requests to.",
+                advice=f"`quintet up {self.service}` deploys it; --probe 0 does without requests of our own.",
+            )
+        return Prober(urls[self.service], load(self.service).samples, per_second)
 
     def _observe(self, target: Target, pods: SandboxPods | KubectlPods, prober: Prober | None) -> Observation:
         window = f"{self.schedule.window_seconds:.0f} s, until each has answered {self.limits.minimum_samples} requests"

@@ -8,7 +8,7 @@ import pytest
 from quintet import cli
 from quintet.errors import Exit
 
-COMMANDS = ("up", "preview", "down", "status", "logs", "smoke", "images")
+COMMANDS = ("up", "preview", "down", "status", "logs", "smoke", "rollout", "rollback", "images")
 
 
 def quintet(*arguments: str, folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
