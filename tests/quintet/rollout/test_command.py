@@ -215,14 +215,8 @@ def test_rollback_without_a_rollout_says_so(live: SmallCheckout):
         (("rollout", "sentimnet"), "There is no service sentimnet"),
         (("rollout", "moderation", "--probe", "0"), "moderation is not deployed with a gradual rollout"),
         (("rollout", "sentiment", "--weight", "80"), "50"),
-        (
-            ("rollout", "sentiment", "--probe", "0", "--config", "sentimentModle=2"),
-            "did you mean `quintet:sentimentModel`",
-        ),
-        (
-            ("rollout", "sentiment", "--probe", "0", "--config", "sentimentCanaryWeight=2"),
-            "the rollout itself sets that",
-        ),
+        ((*SLOW, "--config", "sentimentModle=2"), "did you mean `quintet:sentimentModel`"),
+        ((*SLOW, "--config", "sentimentCanaryWeight=2"), "the rollout itself sets that"),
     ],
 )
 def test_wrong_usage_is_told_and_changes_nothing(live: SmallCheckout, arguments: tuple[str, ...], told: str):
@@ -249,10 +243,26 @@ def test_a_stopped_sandbox_has_nothing_to_roll_out(live: SmallCheckout):
     assert "The sandbox is stopped." in rollout.stderr
 
 
-def test_a_deployed_stack_is_not_changed_without_being_asked(live: SmallCheckout, tmp_path: Path):
+@pytest.fixture
+def without_pulumi(tmp_path: Path) -> dict[str, str]:
+    """A `pulumi` that would fail if it were called."""
     (tmp_path / "pulumi").symlink_to("/bin/false")
+    return {"PATH": str(tmp_path)}
 
-    rollout = live.run("rollback", "sentiment", "--stack", "prod", PATH=str(tmp_path))
 
-    assert rollout.returncode == Exit.USAGE
-    assert "There is no stack prod; there are sandbox" in rollout.stderr
+def test_a_stack_without_a_file_is_refused_with_those_that_have_one(
+    live: SmallCheckout, without_pulumi: dict[str, str]
+):
+    rollback = live.run("rollback", "sentiment", "--stack", "prod", **without_pulumi)
+
+    assert rollback.returncode == Exit.USAGE
+    assert "There is no stack prod; there are sandbox" in rollback.stderr
+
+
+def test_a_deployed_stack_is_not_changed_without_a_yes(live: SmallCheckout, without_pulumi: dict[str, str]):
+    (live.root / "Pulumi.dev.yaml").write_text("config: {}\n")
+
+    rollback = live.run("rollback", "sentiment", "--stack", "dev", **without_pulumi)
+
+    assert rollback.returncode == Exit.USAGE
+    assert "Roll back sentiment on the stack dev? Say so with --yes." in rollback.stderr

@@ -79,9 +79,8 @@ def folder(tmp_path: Path, real_cli: Path, monkeypatch: pytest.MonkeyPatch) -> P
         monkeypatch.setenv(name, value)
     (tmp_path / "Pulumi.yaml").write_text(PROJECT)
     (tmp_path / "Pulumi.prod.yaml").write_text(f"encryptionsalt: {SALT}\n")
-    subprocess.run(
-        [real_cli, "stack", "init", "prod", "--non-interactive"], cwd=tmp_path, capture_output=True, check=True
-    )
+    init = [real_cli, "stack", "init", "prod", "--non-interactive"]
+    subprocess.run(init, cwd=tmp_path, capture_output=True, check=True)
     (tmp_path / "Pulumi.prod.yaml").write_text(STACK_FILE)
     program = tmp_path / "bin" / "pulumi"
     program.parent.mkdir()
