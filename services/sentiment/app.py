@@ -82,7 +82,7 @@ async def healthz(request: Request) -> Health:
         model_version=model.info.version,
         backend=model.info.backend,
         draining=services.health.draining,
-        queued_texts=model.queued_texts,
+        queued_texts=model.queue.texts,
     )
 
 
@@ -96,7 +96,7 @@ async def model_info(request: Request) -> ModelInfo:
 async def metrics(request: Request) -> Response:
     """For Prometheus, inside the cluster: nginx answers 404 to the world outside."""
     services = _services(request)
-    services.health.show()
+    services.show()
     return Response(services.metrics.exposition(), headers={"Content-Type": services.metrics.content_type})
 
 

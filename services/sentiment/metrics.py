@@ -24,6 +24,7 @@ from services.common.errors import (
 from services.common.http import Exchange
 from services.sentiment.contracts import LABELS
 from services.sentiment.limits import RateLimited, TooManyAtOnce
+from services.sentiment.observer import Drop, LookUp, Store
 
 _REFUSALS: dict[type[ServiceError], str] = {
     Overloaded: "queue_full",
@@ -50,7 +51,7 @@ class Metrics:
 
     def __init__(self) -> None:
         # The time at which a series began is a series more for each of them.
-        disable_created_metrics()
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client has not typed it
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         self._requests = self._counter("requests", "Answered requests.", "route", "method", "status")
@@ -62,8 +63,8 @@ class Metrics:
         self._batch_tokens = self._histogram("batch_tokens", "Padded tokens of one inference.", _TOKENS)
         self._inference = self._histogram("inference_seconds", "Duration of one inference.", _SECONDS)
         self._tokens = self._counter("tokens", "Tokens that were computed.", "kind")
-        self._cache = self._counter("cache_requests", "Look-ups of the cache.", "store", "result")
-        self._coalesced = self._counter("coalesced", "Texts that shared the inference of an identical one.")
+        self._look_ups = self._counter("cache_requests", "Look-ups of the cache.", "store", "result")
+        self._coalesced_texts = self._counter("coalesced", "Texts that shared the inference of an identical one.")
         self._predictions = self._counter("predictions", "Texts that were given a label.", "label")
         self._refused = self._counter("refused", "Requests that were not answered with a label.", "reason")
         self._failures = self._counter("backend_failures", "Inferences that failed.")
@@ -83,9 +84,41 @@ class Metrics:
         if exchange.error is not None and (reason := _REFUSALS.get(type(exchange.error))):
             self._refused.labels(reason).inc()
 
+    def batch(self, *, texts: int, tokens: int, padding: int, seconds: float) -> None:
+        """See `services.sentiment.observer.Observer`."""
+        self._batch_texts.observe(texts)
+        self._batch_tokens.observe(tokens + padding)
+        self._tokens.labels("real").inc(tokens)
+        self._tokens.labels("padding").inc(padding)
+        self._inference.observe(seconds)
+
+    def waited(self, seconds: float) -> None:
+        """See `services.sentiment.observer.Observer`."""
+        self._queue_wait.observe(seconds)
+
     def backend_failed(self) -> None:
-        """One inference failed."""
+        """See `services.sentiment.observer.Observer`."""
         self._failures.inc()
+
+    def cache(self, store: Store, result: LookUp) -> None:
+        """See `services.sentiment.observer.Observer`."""
+        self._look_ups.labels(store, result).inc()
+
+    def coalesced(self) -> None:
+        """See `services.sentiment.observer.Observer`."""
+        self._coalesced_texts.inc()
+
+    def dropped(self, reason: Drop) -> None:
+        """See `services.sentiment.observer.Observer`; nothing here, as `request` counts why a request was refused."""
+
+    def prediction(self, label: str) -> None:
+        """See `services.sentiment.observer.Observer`."""
+        self._predictions.labels(label).inc()
+
+    def queue(self, *, texts: int, tokens: int) -> None:
+        """What waits now."""
+        self._queue_texts.set(texts)
+        self._queue_tokens.set(tokens)
 
     def model_loaded(self, *, model_version: str, backend: str) -> None:
         """From now on this model answers, and no other."""

@@ -36,8 +36,8 @@ class Settings(BaseSettings):
         max_queue_tokens: Tokens that may wait; beyond them a request is refused at once.
         target_p95_ms: What the batching aims at.
         request_timeout_ms: The longest that a request may take.
-        cache_entries: Answers kept in memory; 0 is no cache.
-        cache_ttl_seconds: How long an answer is kept in Redis.
+        cache_entries: Answers kept in memory; 0 is no cache, in Redis neither.
+        cache_ttl_seconds: How long an answer is kept.
         redis_url: Where pods share answers and rate limits; empty is nowhere.
         drain_seconds: How long a pod that is told to stop still takes new requests.
     """

@@ -11,17 +11,21 @@ from datetime import UTC, datetime
 
 from services.common import artifacts
 from services.common.artifacts import LocalModel
+from services.common.errors import ModelUnavailable
 from services.common.logging import service_logger
 from services.common.storage import BucketReader
 from services.sentiment.auth import authorization
+from services.sentiment.backends.base import Backend
 from services.sentiment.backends.choice import Choice, choose_backend
+from services.sentiment.cache import Cache, MemoryCache
 from services.sentiment.contracts import ModelInfo
 from services.sentiment.health import Health
 from services.sentiment.limits import Concurrency, MemoryCounters, RateLimit, RedisCounters
 from services.sentiment.metrics import Metrics
 from services.sentiment.model_keeper import ModelKeeper
-from services.sentiment.predictor import BatchLimits, Cache, Predictor
-from services.sentiment.serving import Serving, WatchedBackend
+from services.sentiment.predictor import BatchLimits, Predictor, Queue
+from services.sentiment.redis_store import RedisStore
+from services.sentiment.serving import Serving, warm_up
 from services.sentiment.settings import Settings
 
 SERVICE = "sentiment"
@@ -46,12 +50,23 @@ class Services:
         self.authorization = authorization(settings, logger=self.logger)
         self.concurrency = Concurrency(settings.concurrency_per_key)
         self.rate_limit = self._rate_limit() if settings.rate_limit else None
-        self._cache: Cache | None = None
+        self._cache = self._made_cache()
         self._answering = ""
+
+    def show(self) -> None:
+        """Tells the metrics how it is now."""
+        self.health.show()
+        try:
+            queue = self.model.get().queue
+        except ModelUnavailable:
+            queue = Queue(0, 0)
+        self.metrics.queue(texts=queue.texts, tokens=queue.tokens)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Loads the model beside whatever the block does; after it, does what was begun and closes everything."""
+        if self._cache is not None:
+            await self._cache.start()
         keeping = asyncio.create_task(self.model.run())
         try:
             yield
@@ -60,6 +75,8 @@ class Services:
             with suppress(asyncio.CancelledError):
                 await keeping
             await self.model.close()
+            if self._cache is not None:
+                await self._cache.close()
             if self.rate_limit is not None:
                 await self.rate_limit.close()
 
@@ -69,10 +86,9 @@ class Services:
         prefix = self.settings.model_prefix
         model = artifacts.cached(prefix) or artifacts.fetch(BucketReader(self.settings.models_bucket), prefix)
         choice = choose_backend(self.settings.backend, model, threads=self.settings.threads)
-        backend = WatchedBackend(choice.backend, on_failure=self.metrics.backend_failed)
-        backend.warm_up()
+        warm_up(choice.backend)
         self.logger.info("Model verified and warm", extra={"seconds": round(time.monotonic() - started, 3)})
-        return Serving(self._predictor(backend, model), backend, _info(model, choice))
+        return Serving(self._predictor(choice.backend, model), _info(model, choice))
 
     def _loaded(self, serving: Serving) -> None:
         """The audit line of a model that begins to answer."""
@@ -94,7 +110,7 @@ class Services:
         )
         self._answering = f"{info.version} on {info.backend}"
 
-    def _predictor(self, backend: WatchedBackend, model: LocalModel) -> Predictor:
+    def _predictor(self, backend: Backend, model: LocalModel) -> Predictor:
         settings = self.settings
         limits = BatchLimits(
             max_batch_tokens=settings.max_batch_tokens,
@@ -102,6 +118,15 @@ class Services:
             target_p95_ms=settings.target_p95_ms,
         )
         return Predictor(backend, model.manifest.version, limits=limits, cache=self._cache, observer=self.metrics)
+
+    def _made_cache(self) -> Cache | None:
+        settings = self.settings
+        if not settings.cache_entries:
+            return None
+        redis = None
+        if settings.redis_url:
+            redis = RedisStore(settings.redis_url, ttl_seconds=settings.cache_ttl_seconds, logger=self.logger)
+        return Cache(MemoryCache(settings.cache_entries, settings.cache_ttl_seconds), redis)
 
     def _rate_limit(self) -> RateLimit:
         redis = RedisCounters(self.settings.redis_url) if self.settings.redis_url else None

@@ -54,7 +54,9 @@ def test_ids_and_timings_are_in_the_headers(sentiment):
     assert [part.split(";")[0] for part in headers["server-timing"].split(", ")] == ["predict", "total"]
 
 
-@pytest.mark.parametrize("text", ["a", "a" * 5000, "\x00", "a\x00b", " ", "\u202e", "👩‍👩‍👧‍👦" * 100, "😀" * 5000, "\n\n"])
+@pytest.mark.parametrize(
+    "text", ["a", "a" * 5000, "\x00", "a\x00b", " ", "\u202e", "👩‍👩‍👧‍👦" * 100, "😀" * 5000, "\n\n"]
+)
 def test_any_text_of_1_to_5000_characters_is_answered(sentiment, text):
     assert sentiment.predict(text).status_code == 200
 

@@ -9,6 +9,7 @@ import time
 
 import jwt
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from services.common.errors import AuthorizationUnavailable, Unauthorized
 from services.common.logging import service_logger
@@ -100,8 +101,6 @@ async def test_a_token_may_be_signed_with_a_curve(issuer):
 
 def forged(issuer: Issuer, header: dict) -> str:
     """A token signed with the issuer's public key as if that were a secret."""
-    from cryptography.hazmat.primitives import serialization
-
     secret = issuer.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
