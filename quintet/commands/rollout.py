@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -31,6 +32,7 @@ from quintet.sandbox.summary import STACK
 from quintet.smoke import deployed
 from quintet.smoke.services import load, require_known
 
+_SEEDS = 2**32
 _SANDBOX_PROBE = 50.0
 """Requests a second where nobody else calls."""
 
@@ -157,7 +159,8 @@ class RolloutCommand:
                 f"The stack {self.stack} has no address of {self.service} to send requests to.",
                 advice=f"`quintet up {self.service}` deploys it; --probe 0 does without requests of our own.",
             )
-        return Prober(urls[self.service], load(self.service).samples, per_second)
+        # Other samples than those of earlier rollouts, whose answers what is live knows by heart.
+        return Prober(urls[self.service], load(self.service).samples(secrets.randbelow(_SEEDS)), per_second)
 
     def _observe(self, target: Target, pods: SandboxPods | KubectlPods, prober: Prober | None) -> Observation:
         window = f"{self.schedule.window_seconds:.0f} s, until each has answered {self.limits.minimum_samples} requests"

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from itertools import islice
+from itertools import repeat
 from types import ModuleType
 
 from quintet.errors import Exit, QuintetError
 from services.common.smoke import Check, Example
 
 GROUP = "quintet.smoke"
-_MOST_SAMPLES = 1000
+
+Samples = Callable[[int], Iterator[Example]]
 
 
 @dataclass(frozen=True)
@@ -23,13 +24,13 @@ class ServiceChecks:
         name: The service.
         example: One call that shows what it does.
         checks: What must hold wherever it runs.
-        samples: Requests such as users make, to be sent again and again; the example where a service names no others.
+        samples: Requests such as users make, without end, others for each number; the example where there are no others.
     """
 
     name: str
     example: Example
     checks: tuple[Check, ...]
-    samples: tuple[Example, ...] = ()
+    samples: Samples = lambda _: iter(())
 
 
 def known() -> dict[str, EntryPoint]:
@@ -70,9 +71,9 @@ def load(name: str) -> ServiceChecks:
         ) from error
 
 
-def _samples(module: ModuleType) -> tuple[Example, ...]:
-    given: Callable[[], Iterable[Example]] | None = getattr(module, "samples", None)
-    return tuple(islice(given(), _MOST_SAMPLES)) if given else (module.EXAMPLE,)
+def _samples(module: ModuleType) -> Samples:
+    given: Samples | None = getattr(module, "samples", None)
+    return given or (lambda _: repeat(module.EXAMPLE))
 
 
 def _not_empty(checks: Sequence[Check]) -> tuple[Check, ...]:

@@ -44,6 +44,7 @@ _MIXED = (
 _KINDS = (_GOOD, _BAD, _PLAIN, _QUESTIONS, _MIXED)
 _WEIGHTS = (30, 30, 20, 12, 8)
 BATCH_EVERY = 10
+_NUMBERS = 10**9
 
 
 def samples(seed: int = 0) -> Iterator[Example]:
@@ -60,7 +61,8 @@ def samples(seed: int = 0) -> Iterator[Example]:
 def _text(source: random.Random) -> str:
     sentences = source.choices((1, 2, 3, 6), weights=(60, 25, 10, 5))[0]
     (kind,) = source.choices(_KINDS, weights=_WEIGHTS)
-    return " ".join(_sentence(source, kind) for _ in range(sentences))
+    # The number makes each text one that nobody has asked before: answers out of a cache would tell little.
+    return " ".join(_sentence(source, kind) for _ in range(sentences)) + f" (No. {source.randrange(_NUMBERS)})"
 
 
 def _sentence(source: random.Random, kind: tuple[str, ...]) -> str:

@@ -250,9 +250,7 @@ def without_pulumi(tmp_path: Path) -> dict[str, str]:
     return {"PATH": str(tmp_path)}
 
 
-def test_a_stack_without_a_file_is_refused_with_those_that_have_one(
-    live: SmallCheckout, without_pulumi: dict[str, str]
-):
+def test_a_stack_without_a_file_is_refused_by_name(live: SmallCheckout, without_pulumi: dict[str, str]):
     rollback = live.run("rollback", "sentiment", "--stack", "prod", **without_pulumi)
 
     assert rollback.returncode == Exit.USAGE

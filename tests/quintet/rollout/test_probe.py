@@ -134,7 +134,7 @@ def test_a_slow_service_is_not_swamped_and_what_was_left_out_is_told(server: Ser
 
 @pytest.mark.parametrize("service", ["sentiment", "moderation"])
 def test_services_have_samples_to_send(service: str):
-    samples = load(service).samples
+    samples = list(itertools.islice(load(service).samples(1), 100))
 
-    assert samples
+    assert len(samples) == 100
     assert all(isinstance(sample, Example) for sample in samples)
