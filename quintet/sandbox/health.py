@@ -7,11 +7,10 @@ from collections.abc import Mapping
 
 import aiohttp
 
+from quintet.sandbox.endpoints import Endpoint
+
 _TIMEOUT = aiohttp.ClientTimeout(total=30)
 """What an HTTP API waits for its function."""
-
-_PATH = "/health"
-"""Where every service says that it lives."""
 
 _AT_MOST_SECONDS = 0.25
 _FIRST_SECONDS = 3.0
@@ -25,13 +24,13 @@ class Health:
         self._known: dict[str, dict[str, str]] = {}
         self._asking: dict[str, asyncio.Task[None]] = {}
 
-    async def look(self, endpoints: Mapping[str, str], *, patience_seconds: float | None = None) -> None:
+    async def look(self, endpoints: Mapping[str, Endpoint], *, patience_seconds: float | None = None) -> None:
         """Asks every service; one that takes longer than the patience keeps its last state until it answers."""
         if patience_seconds is None:
             patience_seconds = _AT_MOST_SECONDS if endpoints.keys() <= self._known.keys() else _FIRST_SECONDS
-        for name, url in endpoints.items():
+        for name, endpoint in endpoints.items():
             if name not in self._asking:
-                self._asking[name] = asyncio.create_task(self._ask(name, url))
+                self._asking[name] = asyncio.create_task(self._ask(name, endpoint))
         if self._asking:
             await asyncio.wait(self._asking.values(), timeout=patience_seconds)
 
@@ -46,15 +45,15 @@ class Health:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _ask(self, name: str, url: str) -> None:
+    async def _ask(self, name: str, endpoint: Endpoint) -> None:
         try:
-            self._known[name] = await _state(url)
+            self._known[name] = await _state(endpoint)
         finally:
             self._asking.pop(name, None)
 
 
-async def _state(url: str) -> dict[str, str]:
-    address = url.rstrip("/") + _PATH
+async def _state(endpoint: Endpoint) -> dict[str, str]:
+    address = endpoint.url.rstrip("/") + endpoint.health
     try:
         async with aiohttp.ClientSession(timeout=_TIMEOUT) as session, session.get(address) as answer:
             if answer.ok:

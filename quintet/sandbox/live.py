@@ -7,7 +7,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from quintet.checkout import Checkout
 from quintet.errors import Exit, QuintetError
@@ -15,11 +15,12 @@ from quintet.project import Project, ProjectError
 from quintet.sandbox import summary
 from quintet.sandbox.control import Emit
 from quintet.sandbox.emulator import Emulator
+from quintet.sandbox.endpoints import Endpoint
+from quintet.sandbox.endpoints import endpoints as endpoints_of
 from quintet.sandbox.engine import Deployment, Outcome, SandboxError, State
 from quintet.sandbox.engine.outcome import OnEvent, ResourceEvent
 from quintet.sandbox.engines import Engine, owner, refuse_another
 from quintet.sandbox.events import Event, done, explain, failure, notice, phase
-from quintet.sandbox.functions import Functions
 from quintet.sandbox.health import Health
 from quintet.sandbox.kinds.cloud import EmulatedCloud
 from quintet.sandbox.overrides import kept
@@ -27,6 +28,7 @@ from quintet.sandbox.ports import HOST, Ports
 from quintet.sandbox.real.deployment import RealDeployment
 from quintet.sandbox.real.engine import RealEngine
 from quintet.sandbox.selection import overrides
+from quintet.sandbox.workloads import Workloads
 from quintet.sandbox.world import World
 
 _log = logging.getLogger("quintet")
@@ -48,7 +50,7 @@ class LiveSandbox:
         self._world = World(checkout.root, checkout.home, url=f"http://{HOST}:{ports.emulator}")
         front = f"http://{HOST}:{ports.functions}"
         self._emulator = Emulator(checkout.home, ports.emulator, lambda_front=front, region=self._world.region)
-        self._functions: Functions | None = None
+        self._workloads = Workloads(checkout, self._world, ports)
         self._health = Health()
         self._real = RealEngine(checkout, self._world, ports.providers, self._require_ready)
         self._starting = asyncio.Lock()
@@ -109,16 +111,13 @@ class LiveSandbox:
         """Waits until no function works any more, at most a while."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_SETTLE_SECONDS):
-                while self._working():  # noqa: ASYNC110 - the functions tell their state and no event
+                while self._workloads.working:  # noqa: ASYNC110 - the functions tell their state and no event
                     await asyncio.sleep(_SETTLE_POLL_SECONDS)
-
-    def _working(self) -> bool:
-        instances = self._functions.snapshot() if self._functions else []
-        return any(instance.state in {"starting", "busy"} for instance in instances)
 
     async def stop(self) -> None:
         """Ends everything; a deployment finishes what it has begun."""
         self._stopping = True
+        self._workloads.interrupt()
         if self._deployment:
             self._deployment.cancel()
         with suppress(TimeoutError):
@@ -129,8 +128,7 @@ class LiveSandbox:
         await asyncio.to_thread(self._real.stop)
         await self._health.stop()
         await asyncio.to_thread(self._world.close)
-        if self._functions:
-            await self._functions.stop()
+        await self._workloads.stop()
         saved = await asyncio.to_thread(self._emulator.stop)
         _log.info("the emulated AWS %s its state", "saved" if saved else "did not save")
 
@@ -143,7 +141,7 @@ class LiveSandbox:
         emit(phase("Deploying"))
         outcome = await asyncio.to_thread(self._deploy, request, _from_any_thread(emit))
         self._lost = False
-        endpoints = _endpoints(outcome)
+        endpoints = endpoints_of(outcome.outputs)
         await self._health.look(endpoints, patience_seconds=_WARM_SECONDS)
         document = self._document(endpoints, outcome.declared_only)
         summary.keep(self._checkout, document)
@@ -154,27 +152,11 @@ class LiveSandbox:
         async with self._starting:
             if self._emulator.alive:
                 return
-            await self._start_functions()
+            await self._workloads.start()
             await asyncio.to_thread(self._emulator.start)
             self._lost = self._emulator.unclean
             if owner(self._checkout) is Engine.PULUMI:
                 await asyncio.to_thread(self._real.resume)
-
-    async def _start_functions(self) -> None:
-        """Starts the functions' front; anew with a new emulator, as that one knows no credentials of the old one."""
-        if self._functions:
-            before, self._functions, self._world.functions = self._functions, None, None
-            await before.stop()
-        functions = Functions(
-            describe=self._world.describe_function,
-            credentials=self._world.credentials,
-            endpoint_url=self._world.url,
-            scratch=self._checkout.home / "scratch",
-            logs=self._checkout.logs,
-            metrics=self._world.client("cloudwatch"),
-        )
-        await functions.start(self._ports.functions)
-        self._functions = self._world.functions = functions
 
     def _deploy(self, request: Event, emit: Emit) -> Outcome:
         def tell(event: ResourceEvent) -> None:
@@ -226,8 +208,12 @@ class LiveSandbox:
         last: Sequence[str] = (summary.kept(self._checkout) or {}).get("declared_only", ())
         return last
 
-    def _document(self, endpoints: dict[str, str], declared_only: Sequence[str]) -> Event:
-        services = {name: {"url": url, **self._state_of(name)} for name, url in endpoints.items()}
+    def _document(self, endpoints: dict[str, Endpoint], declared_only: Sequence[str]) -> Event:
+        services: dict[str, dict[str, Any]] = {
+            name: {**endpoint.told, **self._state_of(name)} for name, endpoint in endpoints.items()
+        }
+        for name, pods in self._workloads.pods(services).items():
+            services[name]["pods"] = pods
         return summary.document(self._world.url, self._world.region, services, declared_only)
 
     def _state_of(self, name: str) -> dict[str, str]:
@@ -256,8 +242,3 @@ def _from_any_thread(emit: Emit) -> Emit:
         loop.call_soon_threadsafe(emit, event)
 
     return told
-
-
-def _endpoints(outcome: Outcome) -> dict[str, str]:
-    """Addresses by service in the stack output `endpoints`."""
-    return {name: str(endpoint["url"]) for name, endpoint in outcome.outputs.get("endpoints", {}).items()}

@@ -73,12 +73,17 @@ def _instant(text: str, zulu: str) -> datetime:
 
 
 def paths(checkout: Checkout, service: str | None) -> list[Path]:
-    """The logs of a service's functions, or all there are.
+    """The logs of a service's functions and Deployments, or all there are.
 
-    A function's log has its physical name, in which the service's name is one of the parts.
+    A log has the physical name of a function, or that of a Deployment; the service's name is one of its parts.
     """
     every = sorted(checkout.logs.glob("*.log"))
-    return every if service is None else [path for path in every if f"-{service}-" in f"-{path.stem}-"]
+    return every if service is None else [path for path in every if concerns(path.stem, service)]
+
+
+def concerns(name: str, service: str) -> bool:
+    """Whether the name of a thing has that of a service as one of its parts."""
+    return f"-{service}-" in f"-{name}-"
 
 
 def merged(checkout: Checkout, service: str | None) -> Iterator[Line]:

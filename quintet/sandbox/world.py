@@ -13,6 +13,7 @@ from quintet.sandbox.images import ImageStore
 if TYPE_CHECKING:
     from quintet.sandbox.caches import Caches
     from quintet.sandbox.functions import Credentials, Functions, FunctionSpec
+    from quintet.sandbox.kubernetes.cluster import Cluster
 
 
 class World:
@@ -26,6 +27,7 @@ class World:
         region: The one region.
         images: What was built from Dockerfiles.
         functions: What runs image functions; None where nothing is to run.
+        kubernetes: What runs pods and load balancers; None where nothing is to run.
         denials: Calls that IAM refused.
     """
 
@@ -39,6 +41,7 @@ class World:
         self.region = region
         self.images = ImageStore(home / "images")
         self.functions: Functions | None = None
+        self.kubernetes: Cluster | None = None
         self.denials = DenialLog(home / "logs" / "denials.jsonl")
         self._clients = Clients(url, region)
 

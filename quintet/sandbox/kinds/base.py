@@ -73,6 +73,15 @@ class Kind:
         """The outputs as they are now; None when it is gone."""
         raise NotImplementedError
 
+    def replaces(self, key: str, old: Properties, new: Properties) -> bool:  # noqa: ARG002  for those that look deeper
+        """Whether a change of an input needs a new resource."""
+        return key in self.replace_on or key == self.name_input or not self.updates_in_place()
+
+    def same_name(self, old: Properties, new: Properties) -> bool:
+        """Whether the old and the new resource of a replacement would carry one physical name."""
+        # Without a name its identity may be its inputs.
+        return self.name_input is None or old.get(self.name_input) == new.get(self.name_input)
+
     def resume(self, id_: str, outputs: Properties) -> None:
         """Bring back what does not outlive a restart of the sandbox; nothing for most kinds."""
 

@@ -47,11 +47,9 @@ class EmulatedCloud:
         changed = tuple(key for key in sorted({*old, *new}) if comparable(old.get(key)) != comparable(new.get(key)))
         if (kind := self._kinds.get(type_)) is None:
             return Diff(changed)
-        replaces = tuple(key for key in changed if _replaces(kind, key))
-        # Two resources of one name cannot live side by side; without a name the kind's identity may be its inputs.
-        same_name = kind.name_input is None or old.get(kind.name_input) == new.get(kind.name_input)
-        same_name = same_name and not _has_prefix(kind, new)
-        return Diff(changed, replaces, delete_first=same_name)
+        replaces = tuple(key for key in changed if kind.replaces(key, old, new))
+        # Two resources of one name cannot live side by side.
+        return Diff(changed, replaces, delete_first=kind.same_name(old, new) and not _has_prefix(kind, new))
 
     def create(self, type_: str, inputs: Properties) -> tuple[str, Properties]:
         """Make it; what is only declared gets an id that says so."""
@@ -92,10 +90,6 @@ class EmulatedCloud:
         if token not in INVOKES:
             raise SandboxUnsupported(f"the provider function {token}")
         return INVOKES[token](self._world, arguments)
-
-
-def _replaces(kind: Kind, key: str) -> bool:
-    return key in kind.replace_on or key == kind.name_input or not kind.updates_in_place()
 
 
 def _has_prefix(kind: Kind, inputs: Properties) -> bool:

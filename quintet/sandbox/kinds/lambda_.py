@@ -171,14 +171,14 @@ def _streaming_arn(region: str, arn: str) -> str:
     return invoke_arn(region, arn, "2021-11-15", "response-streaming-invocations")
 
 
-def trusts(policy: Mapping[str, Any], service: str) -> bool:
-    """Whether a trust policy lets a service assume the role; conditions are taken to hold."""
+def trusts(policy: Mapping[str, Any], service: str, action: str = "sts:AssumeRole") -> bool:
+    """Whether a trust policy lets a service assume the role, or tag the session; conditions are taken to hold."""
     allowed = False
     for statement in _listed(policy.get("Statement", [])):
         principal = statement.get("Principal", {})
         services = ["*"] if principal == "*" else _listed(principal.get("Service", []))
         actions = _listed(statement.get("Action", []))
-        concerned = any(fnmatch.fnmatchcase("sts:assumerole", action.lower()) for action in actions)
+        concerned = any(fnmatch.fnmatchcase(action.lower(), allows.lower()) for allows in actions)
         if concerned and {service, "*"} & set(services):
             if statement.get("Effect") == "Deny":
                 return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from quintet.sandbox.kubernetes.deployment_spec import read_deployment
 from quintet.sandbox.kubernetes.errors import InvalidObjectError
 from quintet.sandbox.kubernetes.objects import Object, key_of
 from quintet.sandbox.kubernetes.services import check_service
@@ -46,8 +47,9 @@ def _check_autoscaler(value: Object) -> None:
         raise InvalidObjectError(f"`minReplicas` is {least} and `maxReplicas` {most}; 1 <= minReplicas <= maxReplicas")
 
 
-_CHECKS: dict[str, Callable[[Object], None]] = {
+_CHECKS: dict[str, Callable[[Object], object]] = {
     "ConfigMap": _check_texts,
+    "Deployment": read_deployment,
     "Secret": _check_texts,
     "Service": check_service,
     "TargetGroupBinding": _check_binding,

@@ -16,7 +16,8 @@ from quintet.sandbox.kubernetes.backoff import Timing
 from quintet.sandbox.kubernetes.bindings import Bindings
 from quintet.sandbox.kubernetes.checks import check_object
 from quintet.sandbox.kubernetes.credentials import Association, Assume, PodIdentity
-from quintet.sandbox.kubernetes.deployment import DeploymentRun, read_deployment
+from quintet.sandbox.kubernetes.deployment import DeploymentRun
+from quintet.sandbox.kubernetes.deployment_spec import read_deployment
 from quintet.sandbox.kubernetes.errors import KubernetesError, RolloutError
 from quintet.sandbox.kubernetes.fronts import Fronts
 from quintet.sandbox.kubernetes.load_balancer import LoadBalancers

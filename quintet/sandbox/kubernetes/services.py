@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from quintet.sandbox.kubernetes.errors import InvalidObjectError
 from quintet.sandbox.kubernetes.fields import SERVICE, refuse_unknown
 from quintet.sandbox.kubernetes.objects import Object, selects
-from quintet.sandbox.kubernetes.pod import Pod
+
+if TYPE_CHECKING:
+    from quintet.sandbox.kubernetes.pod import Pod
 
 _TYPES = ("ClusterIP", None)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from quintet.checkout import Checkout
 from quintet.files import read_json
+from quintet.sandbox.endpoints import Endpoint, endpoints
 
 _FILE = "sandbox.json"
 _STACK_TYPE = "pulumi:pulumi:Stack"
@@ -45,9 +46,9 @@ class Checkpoint:
         return cls(True, tuple(made), outputs)
 
     @property
-    def endpoints(self) -> dict[str, str]:
-        """Addresses by service in the stack output `endpoints`."""
-        return {name: str(endpoint["url"]) for name, endpoint in self.outputs.get("endpoints", {}).items()}
+    def endpoints(self) -> dict[str, Endpoint]:
+        """By service, in the stack output `endpoints`."""
+        return endpoints(self.outputs)
 
     @property
     def types(self) -> frozenset[str]:

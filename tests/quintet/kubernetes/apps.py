@@ -1,6 +1,6 @@
 """Small HTTP programs that pods of the tests run: real processes with the usual paths and faults on demand."""
 
-SERVER = '''
+SERVER = """
 import json, os, signal, sys, threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -64,4 +64,4 @@ print("listening", flush=True)
 server.serve_forever()
 server.server_close()
 print("drained", flush=True)
-'''
+"""

@@ -15,8 +15,8 @@ import pytest
 
 from quintet.sandbox.functions import Credentials
 from quintet.sandbox.images import Image, ImageNotFoundError
-from quintet.sandbox.kubernetes import Cluster
 from quintet.sandbox.kubernetes.backoff import Timing
+from quintet.sandbox.kubernetes.cluster import Cluster
 from quintet.sandbox.kubernetes.pod import PodStatus
 from tests.quintet.kubernetes.apps import SERVER
 

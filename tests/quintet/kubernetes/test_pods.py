@@ -62,7 +62,15 @@ async def test_the_environment_is_what_is_declared_and_the_stand_ins(
         "FROM_IMAGE": "1", "COLOUR": "red", "SIZE": "2", "S_KEY": "hidden", "S_OTHER": "plain", "HOST": pod.address,
         "BOTH": "red-2-$(SIZE)-$(NOBODY)", "THREADS": "2", "APP": "web",
     }  # fmt: skip
-    stand_ins = {"PATH", "HOME", "HOSTNAME", "TMPDIR", "AWS_ENDPOINT_URL", "AWS_EC2_METADATA_DISABLED", "QUINTET_SANDBOX"}
+    stand_ins = {
+        "PATH",
+        "HOME",
+        "HOSTNAME",
+        "TMPDIR",
+        "AWS_ENDPOINT_URL",
+        "AWS_EC2_METADATA_DISABLED",
+        "QUINTET_SANDBOX",
+    }
     assert {name: found[name] for name in declared} == declared
     assert found.keys() - declared.keys() - {"LC_CTYPE"} == stand_ins
 
@@ -102,7 +110,10 @@ async def test_what_a_pod_refers_to_and_does_not_exist_keeps_it_from_starting(
 
 
 async def test_a_reference_that_comes_later_is_found(running: Running) -> None:
-    container = {"envFrom": [{"configMapRef": {"name": "late"}}], "env": deployment()["spec"]["template"]["spec"]["containers"][0]["env"]}
+    container = {
+        "envFrom": [{"configMapRef": {"name": "late"}}],
+        "env": deployment()["spec"]["template"]["spec"]["containers"][0]["env"],
+    }
     waiting = asyncio.create_task(running.apply(deployment(container=container)))
     await asyncio.sleep(0.2)
 
@@ -124,9 +135,7 @@ async def test_a_reference_that_comes_later_is_found(running: Running) -> None:
         ({"spec": {"paused": True}}, r"spec\.paused`: the sandbox does not run"),
     ],
 )  # fmt: skip
-async def test_what_the_sandbox_does_not_run_is_refused_by_its_path(
-    running: Running, changes: dict, told: str
-) -> None:
+async def test_what_the_sandbox_does_not_run_is_refused_by_its_path(running: Running, changes: dict, told: str) -> None:
     with pytest.raises(KubernetesError, match=told):
         await running.apply(deployment(**changes))
 
@@ -173,7 +182,12 @@ async def test_a_process_that_was_killed_is_started_again_in_its_pod(running: Ru
 
 
 async def test_a_process_that_hangs_is_restarted_by_its_liveness_probe(running: Running) -> None:
-    probe = {"httpGet": {"path": "/livez", "port": "http"}, "periodSeconds": 0.3, "failureThreshold": 2, "timeoutSeconds": 0.3}
+    probe = {
+        "httpGet": {"path": "/livez", "port": "http"},
+        "periodSeconds": 0.3,
+        "failureThreshold": 2,
+        "timeoutSeconds": 0.3,
+    }
     await running.apply(deployment(container={"livenessProbe": probe}, pod={"terminationGracePeriodSeconds": 1}))
     [before] = await running.pods()
 
@@ -238,7 +252,9 @@ async def test_a_container_that_ends_again_and_again_waits_longer_each_time_and_
 
 
 async def test_a_container_that_takes_more_memory_than_its_limit_is_killed(running: Running) -> None:
-    hungry = "import os, time\nprint('eating', flush=True)\nkept = bytearray(os.urandom(1) * 120_000_000)\ntime.sleep(600)"
+    hungry = (
+        "import os, time\nprint('eating', flush=True)\nkept = bytearray(os.urandom(1) * 120_000_000)\ntime.sleep(600)"
+    )
     running.build("hungry", hungry)
     container = {"image": "hungry@sha256:0", "resources": {"limits": {"memory": "64Mi"}}}
 
