@@ -11,6 +11,7 @@ import yaml
 from tests.cluster.api import Api
 from tests.cluster.servers import running
 from tests.conftest import required
+from tests.stacks.manifests.variants import Recorded, model_in, recorder
 
 CUSTOM_RESOURCES = Path(__file__).parent / "custom_resources"
 SERVED_SECONDS = 30.0
@@ -65,3 +66,9 @@ def api(server: Api) -> Api:
     """The API, which has not warned of anything yet."""
     server.warnings.clear()
     return server
+
+
+@pytest.fixture(scope="session")
+def declared(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """What a variant of the program declares."""
+    return recorder(repository, model_in(tmp_path_factory.mktemp("model")))

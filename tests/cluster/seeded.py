@@ -9,9 +9,7 @@ from typing import Any
 import yaml
 
 from tests.cluster.api import Object
-
-ABSENT = object()
-"""In place of a value: the field is left out."""
+from tests.stacks.manifests.editing import ABSENT, edited
 
 
 @dataclass(frozen=True)
@@ -64,23 +62,3 @@ def healthy(kind: str) -> Object:
 def all_healthy() -> list[Object]:
     """Every one, in an order in which they can be made; the namespace is the first."""
     return [healthy(kind) for kind in _all()]
-
-
-def edited(given: Object, path: str, value: Any) -> Object:
-    """A copy with another value at a path; shared parts of the original stay as they are."""
-    made = copy.deepcopy(given)
-    *parents, last = path.split("/")
-    place: Any = made
-    for key in parents:
-        index = _key(place, key)
-        place[index] = copy.deepcopy(place[index])  # YAML's anchors are one and the same part in several places
-        place = place[index]
-    if value is ABSENT:
-        del place[_key(place, last)]
-    else:
-        place[_key(place, last)] = value
-    return made
-
-
-def _key(place: Any, key: str) -> Any:
-    return int(key) if isinstance(place, list) else key.replace("~", "/")

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.cluster.api import Api, RefusedError
-from tests.cluster.seeded import Mistake, all_healthy, edited, healthy, seeded
+from tests.cluster.seeded import Mistake, all_healthy, healthy, seeded
+from tests.stacks.manifests.editing import edited
 
 TEMPLATE = "spec/template/spec/containers/0"
 
