@@ -15,6 +15,8 @@ if settings.moderation:
     deployed["moderation"] = moderation.deploy(settings.moderation, shared)
 if settings.sentiment and settings.platform:
     deployed["sentiment"] = sentiment.deploy(settings.sentiment, shared, ground(settings.platform, shared))
+elif "sentiment" in settings.common.images_also:
+    sentiment.build(shared)
 
 endpoints = {name: {"url": service.url, "health": service.health} for name, service in deployed.items()}
 pulumi.export("endpoints", endpoints)

@@ -69,7 +69,7 @@ def _about_pods(watched: Watched) -> list[dict[str, Any]]:
             minutes=1,
             severity="critical",
             summary="No pod takes requests",
-            todo="Read the log of a pod: it says which model it could not load and why. `quintet rollback` takes the last.",
+            todo="Read the log of a pod: it says which model it could not load, and why.",
         ),
         _alert(
             "SentimentUnwell",
@@ -85,8 +85,7 @@ def _about_pods(watched: Watched) -> list[dict[str, Any]]:
             minutes=5,
             severity="warning",
             summary="Prometheus does not reach {{ $labels.pod }}",
-            todo="See whether the pod runs and the NetworkPolicy admits the namespace of Prometheus; until then no other "
-            "alert about it works.",
+            todo="See whether it runs and its NetworkPolicy admits Prometheus; until then no other alert works.",
         ),
         _alert(
             "SentimentCpu",
@@ -102,7 +101,7 @@ def _about_pods(watched: Watched) -> list[dict[str, Any]]:
             minutes=5,
             severity="critical",
             summary="The pod {{ $labels.pod }} is about to be killed for its memory",
-            todo="Raise sentimentMemory; a model of this size needs it, or something leaks if it grows from day to day.",
+            todo="Raise sentimentMemory; if it grows from day to day, something leaks.",
         ),
     ]
 
@@ -116,7 +115,7 @@ def _about_parts(watched: Watched) -> list[dict[str, Any]]:
             minutes=10,
             severity="warning",
             summary="The shared cache does not answer one look-up in ten",
-            todo="Requests are served without it, and limits hold for each pod alone. See the cache's metrics and group.",
+            todo="Requests are served without it, and limits hold for each pod alone. See the cache's own metrics.",
         ),
         _alert(
             "SentimentBackendFailures",
@@ -124,7 +123,7 @@ def _about_parts(watched: Watched) -> list[dict[str, Any]]:
             minutes=2,
             severity="critical",
             summary="Inferences fail in the pod {{ $labels.pod }}",
-            todo="It reloads its model after several in a row. Read its log for the first; roll back if the model is new.",
+            todo="Read its log for the first one; roll back if the model is new.",
         ),
     ]
 

@@ -54,6 +54,7 @@ class Common(Section):
         kms_key: A key of the owner's for buckets, tables, images and logs.
         images: `build` makes images, `promote` deploys those that another stack built.
         images_from: The stack whose images are promoted.
+        images_also: Services that are off here and whose images are built all the same, for stacks that promote them.
     """
 
     region: Annotated[str, Field(pattern=REGION)]
@@ -65,6 +66,7 @@ class Common(Section):
     kms_key: Annotated[KeyArn | None, Absent]
     images: Literal["build", "promote"]
     images_from: Annotated[StackName | None, Absent]
+    images_also: Annotated[tuple[Literal["sentiment"], ...], Listed]
 
     @field_validator("log_retention_days")
     @classmethod
@@ -88,6 +90,13 @@ class Common(Section):
         if info.data.get("images") == "promote" and not stack:
             raise ValueError("images are promoted: name the stack that builds them")
         return stack
+
+    @field_validator("images_also")
+    @classmethod
+    def _where_images_are_built(cls, services: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if services and info.data.get("images") == "promote":
+            raise ValueError("goes with images build; this stack promotes what another built")
+        return services
 
 
 class Moderation(Section):

@@ -99,7 +99,8 @@ def nginx_config(args: NginxArgs) -> str:
         own_health=OWN_HEALTH,
         backend_health=BACKEND_HEALTH,
         problems="\n".join(_problem(*each) for each in _PROBLEMS),
-        problem_pages="\n".join(f"    error_page {status} @problem-{status};" for status, *_ in _PROBLEMS),
+        pages=_pages("    "),
+        pages_but_502=_pages("      ", but=502),
     )
 
 
@@ -133,6 +134,11 @@ _PROBLEMS = (
     (504, "Gateway Timeout", "The answer took too long; try again.", 1),
 )
 """What nginx itself says: status, title, what to do, and after how many seconds."""
+
+
+def _pages(indent: str, *, but: int | None = None) -> str:
+    """Which answer goes with which status; a location that says one of its own inherits none of the others."""
+    return "\n".join(f"{indent}error_page {status} @problem-{status};" for status, *_ in _PROBLEMS if status != but)
 
 
 def _problem(status: int, title: str, detail: str, retry_seconds: int | None) -> str:
@@ -253,7 +259,9 @@ http {{
     listen {port};
     server_name _;
 
-{problem_pages}
+    # The second try's failure has a page of its own, too.
+    recursive_error_pages on;
+{pages}
 {problems}
 
     location = {own_health} {{
@@ -270,12 +278,12 @@ http {{
     location / {{
       limit_req zone=callers burst={burst} nodelay;
       # A canary that does not answer at all costs nobody a request.
-      error_page 502 @stable;
+      error_page 502 = @stable;
+{pages_but_502}
       add_header X-Variant $variant always;
       proxy_pass http://$variant;
     }}
     location @stable {{
-      error_page 502 @problem-502;
       add_header X-Variant {stable} always;
       proxy_pass http://{stable};
     }}

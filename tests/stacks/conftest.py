@@ -32,7 +32,8 @@ def program(model_directory: Path, repository: Path) -> Callable[..., Recording]
     """The program of the checkout for a stack, with settings in place of those in its file."""
 
     def run(stack: str, *, preview: bool = False, **settings: Any) -> Recording:
-        overrides = {"moderationModel": str(model_directory), **settings}
+        models = {"moderationModel": str(model_directory), "sentimentModel": str(model_directory)}
+        overrides = {**models, **settings}
         return record(stack, preview=preview, overrides=overrides, root=repository)
 
     return run

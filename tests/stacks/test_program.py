@@ -304,7 +304,7 @@ def test_a_domain_of_ones_own_is_the_endpoint(program: Program) -> None:
         moderationCertificate=f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/1",
     )
 
-    assert recording.outputs["endpoints"] == {"moderation": {"url": "https://moderation.example.com"}}
+    assert recording.outputs["endpoints"]["moderation"]["url"] == "https://moderation.example.com"
 
 
 def test_a_service_that_is_off_leaves_nothing_behind(program: Program) -> None:

@@ -9,7 +9,7 @@ import yaml
 from pulumi import runtime
 
 from quintet.project import Project
-from stacks.settings import NAME_LIMITS, Common, Moderation, Settings, SettingsError
+from stacks.settings import NAME_LIMITS, Common, Moderation, Platform, Sentiment, Settings, SettingsError
 from tests.stacks.declaring import ACCOUNT, KEY, STACKS
 
 CERTIFICATE = f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/1"
@@ -22,7 +22,8 @@ def load(repository: Path, model_directory: Path, monkeypatch: pytest.MonkeyPatc
     def run(stack: str = "dev", *, named: str | None = None, **given: Any) -> Settings:
         monkeypatch.setattr(pulumi, "get_stack", lambda: named or stack)
         monkeypatch.setattr(pulumi, "get_project", lambda: "quintet")
-        config, _ = Project.load(repository).stack_config(stack, {"moderationModel": str(model_directory)})
+        models = {"moderationModel": str(model_directory), "sentimentModel": str(model_directory)}
+        config, _ = Project.load(repository).stack_config(stack, models)
         changes = {
             f"quintet:{key}": value if isinstance(value, str) else json.dumps(value) for key, value in given.items()
         }
@@ -52,8 +53,9 @@ def test_every_key_is_declared_with_type_default_and_description_and_read(reposi
     declared = yaml.safe_load((repository / "Pulumi.yaml").read_text())["config"]
     declared.pop("pulumi:autonaming")
 
-    read = {field.alias for field in Common.model_fields.values()} | {"moderation"}
-    read |= {f"moderation{field.alias[0].upper()}{field.alias[1:]}" for field in Moderation.model_fields.values()}
+    read = {field.alias for section in (Common, Platform) for field in section.model_fields.values()}
+    for name, section in {"moderation": Moderation, "sentiment": Sentiment}.items():
+        read |= {name} | {f"{name}{field.alias[0].upper()}{field.alias[1:]}" for field in section.model_fields.values()}
     assert declared.keys() == read
     assert all({"type", "default", "description"} <= item.keys() for item in declared.values())
 
