@@ -24,7 +24,7 @@ class ServiceChecks:
         name: The service.
         example: One call that shows what it does.
         checks: What must hold wherever it runs.
-        samples: Requests such as users make, without end, others for each number; the example where there are no others.
+        samples: Requests such as users make, without end, others for each number; else the example.
     """
 
     name: str
