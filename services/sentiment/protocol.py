@@ -23,6 +23,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._head_bytes = 0
         self._head_timer: asyncio.TimerHandle | None = None
+        self._in_body = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Expects a request."""
@@ -40,8 +41,8 @@ class BoundedProtocol(HttpToolsProtocol):
         Such a piece may hold the beginning of a body or of another request too, hence the bound is not exact: 64 KiB,
         which a piece has at most, may come on top.
         """
-        expecting = self._head_timer is not None
-        self._head_bytes += len(data) if expecting else 0
+        if self._head_timer is not None and not self._in_body:
+            self._head_bytes += len(data)
         super().data_received(data)
         if self._head_timer is not None and self._head_bytes > MAX_HEAD_BYTES:
             self._refuse(431, f"The request line and the headers may have {MAX_HEAD_BYTES} bytes together.")
@@ -58,10 +59,16 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Hands the request on if its head is within bounds."""
         self._head_arrived()
+        self._in_body = True
         if sum(len(name) + len(value) for name, value in self.headers) + len(self.url) > MAX_HEAD_BYTES:
             self._refuse(431, f"The request line and the headers may have {MAX_HEAD_BYTES} bytes together.")
             return
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is complete, whether somebody reads it or not."""
+        self._in_body = False
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """What cannot be read as HTTP."""
@@ -77,6 +84,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_timer = None
 
     def _head_is_late(self) -> None:
+        if self._in_body:
+            # The rest of a body that nobody reads, as its request was refused: that was told already.
+            self.transport.close()
+            return
         self._refuse(408, f"The headers did not arrive within {HEAD_SECONDS:g} s.")
 
     def _refuse(self, status: int, detail: str) -> None:
