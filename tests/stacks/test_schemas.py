@@ -97,6 +97,13 @@ SEEDED: list[tuple[Program, str]] = [
     (lambda: aws.cloudwatch.LogGroup("g", name="a b"), "LogGroupName: 'a b' does not match"),
     (lambda: aws.sqs.Queue("q", message_retention_seconds=5), "RetentionPeriod: 5 is less than the minimum of 60"),
     (lambda: aws.ecr.Repository("r", name="Upper"), "Repository r: RepositoryName: 'Upper' does not match"),
+    (lambda: aws.ec2.FlowLog("f", vpc_id="vpc-1", traffic_type="SOME"), "TrafficType: 'SOME' is not one of"),
+    (lambda: aws.lb.TargetGroup("t", health_check={"interval": 1}), "HealthCheckIntervalSeconds: 1 is less than"),
+    (lambda: aws.lb.Listener("l", load_balancer_arn="a", port=70_000, default_actions=[]), "Port: 70000 is greater"),
+    (lambda: aws.eks.Cluster("c", role_arn="r", vpc_config={"subnet_ids": []}, upgrade_policy={"support_type": "X"}),
+     "UpgradePolicy.SupportType: 'X' is not one of"),
+    (lambda: aws.elasticache.User("u", user_id="u", user_name="u", engine="mongo", access_string="on"),
+     "Engine: 'mongo' is not one of"),
     (policy("s3:GetObjct"), "RolePolicy p: PolicyDocument.Statement.0.Action: 'getobjct' is not one of"),
 ]  # fmt: skip
 

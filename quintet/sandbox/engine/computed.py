@@ -99,7 +99,7 @@ def _structure(kind: type, inputs: Properties, name: AwsName, depth: int) -> Pro
 def _text(key: str, inputs: Properties, name: AwsName) -> str:
     if key.lower().endswith("arn"):
         return _arn(key, name)
-    if key.endswith(("Url", "Uri", "Endpoint", "url", "uri")):
+    if key.endswith(("Url", "Uri", "Endpoint", "url", "uri", "endpoint")):
         return _url(key, name)
     if key.endswith(("DomainName", "dnsName")):
         return f"{name.name or name.short_id}.{name.service}.{name.region}.amazonaws.com"

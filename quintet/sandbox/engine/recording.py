@@ -31,6 +31,14 @@ _UNIQUE = "20260101000000000000000001"
 """What the AWS provider adds to a prefix."""
 
 
+class _Checked(dict[str, Any]):
+    """Checked inputs that know the logical name: two resources that are declared alike have different ids."""
+
+    def __init__(self, inputs: Properties, logical_name: str) -> None:
+        super().__init__(inputs)
+        self.logical_name = logical_name
+
+
 class RecordingCloud:
     """Gives every resource its inputs and plausible computed outputs; none is declared only."""
 
@@ -45,8 +53,8 @@ class RecordingCloud:
         """Fill the physical name as the AWS provider does: unless it, or a prefix for it, is given."""
         key = name_input(type_)
         if key is None or new.get(key) is not None or new.get(f"{key}Prefix") is not None:
-            return new
-        return {**new, key: autoname}
+            return _Checked(new, name)
+        return _Checked({**new, key: autoname}, name)
 
     def diff(self, type_: str, old: Properties, new: Properties, /) -> Diff:  # noqa: ARG002  Cloud's signature
         """Compare input by input; nothing replaces."""
@@ -93,7 +101,7 @@ class RecordingCloud:
             type=type_,
             name=_physical_name(type_, inputs),
             owner=_owner(inputs),
-            seed=json.dumps(comparable(inputs), sort_keys=True),
+            seed=json.dumps(comparable(inputs), sort_keys=True) + getattr(inputs, "logical_name", ""),
             region=inputs.get("region") or self._place.region,
             account=self._place.account,
         )

@@ -12,7 +12,7 @@ from quintet.sandbox.kinds.base import Properties, is_unknown
 ONE_REGION: Mapping[str, str] = {"region": "the sandbox has one region"}
 """What every resource of AWS takes and the sandbox does not need."""
 
-_ABSENT = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", "404")
+_ABSENT = ("NotFound", "NoSuch", "NonExistent", "DoesNotExist", ".Malformed", "404")
 
 _T = TypeVar("_T")
 

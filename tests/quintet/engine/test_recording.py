@@ -135,6 +135,67 @@ def test_two_recordings_are_equal(root: Path) -> None:
     assert record("dev", root=root).resources == record("dev", root=root).resources
 
 
+def test_what_is_declared_alike_has_ids_of_its_own(bench: Bench) -> None:
+    bench.write("for number in (1, 2):\n    aws.ec2.RouteTable(f'table-{number}', vpc_id='vpc-1')\n")
+
+    first, second = record("dev", root=bench.root).of("aws:ec2/routeTable:RouteTable")
+
+    assert first.id != second.id
+    assert first.outputs["arn"].endswith(f":route-table/{first.id}")
+
+
+def test_a_cluster_a_cache_and_load_balancers_have_what_aws_computes(bench: Bench) -> None:
+    bench.write(
+        """
+        cluster = aws.eks.Cluster("cluster", name="c", role_arn="r", vpc_config={"subnet_ids": ["subnet-1"]})
+        cache = aws.elasticache.ServerlessCache("cache", name="cache", engine="valkey")
+        balancer = aws.lb.LoadBalancer("nlb", name_prefix="nlb-", load_balancer_type="network")
+        group = aws.lb.TargetGroup("group", name_prefix="tg-", port=80, protocol="TCP")
+        listener = aws.lb.Listener("listener", load_balancer_arn=balancer.arn, default_actions=[{"type": "forward"}])
+        pulumi.export("group", cluster.vpc_config.cluster_security_group_id)
+        pulumi.export("endpoint", cluster.endpoint)
+        pulumi.export("authority", cluster.certificate_authority.data)
+        pulumi.export("address", cache.endpoints[0].address)
+        pulumi.export("balancer", balancer.arn_suffix)
+        pulumi.export("targets", group.arn_suffix)
+        pulumi.export("listener", listener.arn)
+        """
+    )
+
+    outputs = record("dev", root=bench.root).outputs
+
+    assert re.fullmatch("sg-[0-9a-f]{17}", outputs["group"])
+    assert outputs["endpoint"].startswith("https://")
+    assert outputs["authority"]
+    assert outputs["address"]
+    assert re.fullmatch("net/nlb-[0-9]{26}/[0-9a-f]{10}", outputs["balancer"])
+    assert re.fullmatch("targetgroup/tg-[0-9]{26}/[0-9a-f]{10}", outputs["targets"])
+    assert f":listener/{outputs['balancer']}/" in outputs["listener"]
+
+
+def test_objects_of_kubernetes_are_what_was_declared_with_a_status(bench: Bench) -> None:
+    bench.write(
+        """
+        import pulumi_kubernetes as kubernetes
+        provider = kubernetes.Provider("cluster", kubeconfig="{}")
+        given = {"name": "web", "namespace": "shop"}
+        spec = {"selector": {}, "template": {"metadata": {}, "spec": {"containers": []}}}
+        web = kubernetes.apps.v1.Deployment(
+            "web", metadata=given, spec=spec, opts=pulumi.ResourceOptions(provider=provider)
+        )
+        kubernetes.apiextensions.CustomResource("own", api_version="a.example/v1", kind="Own", metadata=given)
+        pulumi.export("name", web.metadata.name)
+        pulumi.export("ready", web.status.ready_replicas)
+        """
+    )
+
+    recording = record("dev", root=bench.root)
+
+    assert recording.one("kubernetes:apps/v1:Deployment").id == "shop/web"
+    assert recording.one("kubernetes:a.example/v1:Own").id == "shop/web"
+    assert (recording.outputs["name"], recording.outputs["ready"]) == ("web", 1)
+
+
 def test_the_region_of_the_stack_is_in_its_arns(bench: Bench) -> None:
     bench.write('aws.sns.Topic("news")')
     (bench.root / "Pulumi.dev.yaml").write_text("config:\n  aws:region: eu-west-1\n")
@@ -165,6 +226,11 @@ def test_the_usual_functions_have_answers(bench: Bench) -> None:
         pulumi.export("region", aws.get_region().region)
         pulumi.export("partition", aws.get_partition().partition)
         pulumi.export("zones", aws.get_availability_zones(state="available").names)
+        pulumi.export("subnet", aws.ec2.get_subnet(id="subnet-1").vpc_id[:4])
+        pulumi.export("subnets", len(aws.ec2.get_subnets(filters=[{"name": "vpc-id", "values": ["vpc-1"]}]).ids))
+        pulumi.export("vpc", aws.ec2.get_vpc(id="vpc-1").id)
+        pulumi.export("list", aws.ec2.get_prefix_list(name="com.amazonaws.us-east-1.s3").name)
+        pulumi.export("managed", aws.ec2.get_managed_prefix_list(name="n").address_family)
         pulumi.export("user", aws.ecr.get_authorization_token().user_name)
         pulumi.export("image", aws.ecr.get_image(repository_name="r", image_tag="t").image_digest)
         """
@@ -179,6 +245,11 @@ def test_the_usual_functions_have_answers(bench: Bench) -> None:
         "partition": "aws",
         "zones": ["us-east-1a", "us-east-1b", "us-east-1c"],
         "user": "AWS",
+        "subnet": "vpc-",
+        "subnets": 2,
+        "vpc": "vpc-1",
+        "list": "com.amazonaws.us-east-1.s3",
+        "managed": "IPv4",
     }
 
 

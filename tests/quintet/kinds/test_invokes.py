@@ -12,6 +12,7 @@ from quintet.sandbox.kinds.base import INVOKES
 from quintet.sandbox.kinds.cloud import load_kinds
 from quintet.sandbox.world import World
 from tests.quintet.kinds.deploying import Deployer
+from tests.quintet.kinds.network_lives import subnet, vpc
 
 load_kinds()
 
@@ -19,6 +20,15 @@ RESULTS: dict[str, tuple[Any, dict[str, Any]]] = {
     "aws:index/getCallerIdentity:getCallerIdentity": (aws.GetCallerIdentityResult, {}),
     "aws:index/getRegion:getRegion": (aws.GetRegionResult, {}),
     "aws:index/getPartition:getPartition": (aws.GetPartitionResult, {}),
+    "aws:index/getAvailabilityZones:getAvailabilityZones": (aws.GetAvailabilityZonesResult, {}),
+    "aws:ec2/getVpc:getVpc": (aws.ec2.GetVpcResult, {"tags": {"asked": "yes"}}),
+    "aws:ec2/getSubnet:getSubnet": (aws.ec2.GetSubnetResult, {"filters": [{"name": "tag:asked", "values": ["yes"]}]}),
+    "aws:ec2/getSubnets:getSubnets": (aws.ec2.GetSubnetsResult, {"tags": {"asked": "yes"}}),
+    "aws:ec2/getPrefixList:getPrefixList": (aws.ec2.GetPrefixListResult, {"name": "com.amazonaws.us-east-1.s3"}),
+    "aws:ec2/getManagedPrefixList:getManagedPrefixList": (
+        aws.ec2.GetManagedPrefixListResult,
+        {"name": "com.amazonaws.global.cloudfront.origin-facing"},
+    ),
     "aws:ecr/getAuthorizationToken:getAuthorizationToken": (aws.ecr.GetAuthorizationTokenResult, {}),
     "aws:ecr/getRepositories:getRepositories": (aws.ecr.GetRepositoriesResult, {}),
     "aws:ecr/getRepository:getRepository": (aws.ecr.GetRepositoryResult, {"name": "asked"}),
@@ -32,6 +42,8 @@ RESULTS: dict[str, tuple[Any, dict[str, Any]]] = {
 def asked(deploy: Deployer) -> Deployer:
     if "asked" not in deploy.cloud.invoke("aws:ecr/getRepositories:getRepositories", {})["names"]:
         deploy.make("aws:ecr/repository:Repository", name="asked", forceDelete=True)
+    if not deploy.cloud.invoke("aws:ec2/getSubnets:getSubnets", {"tags": {"asked": "yes"}})["ids"]:
+        subnet(deploy, vpc(deploy, tags={"asked": "yes"}), tags={"asked": "yes"})
     deploy.image("asked-image", tags=["123456789012.dkr.ecr.us-east-1.amazonaws.com/asked:v1"])
     return deploy
 
@@ -78,6 +90,27 @@ def test_a_first_preview_asks_an_empty_account(world: World) -> None:
     assert empty.invoke("aws:ecr/getAuthorizationToken:getAuthorizationToken", {})["userName"] == "AWS"
     with pytest.raises(SandboxError, match="has no image"):
         empty.invoke("aws:ecr/getImage:getImage", {"repositoryName": "a", "imageTag": "b"})
+
+
+def test_a_network_is_found_and_one_that_is_not_there_is_refused(asked: Deployer) -> None:
+    found = asked.cloud.invoke("aws:ec2/getVpc:getVpc", {"tags": {"asked": "yes"}})
+    inside = asked.cloud.invoke(
+        "aws:ec2/getSubnets:getSubnets", {"filters": [{"name": "vpc-id", "values": [found["id"]]}]}
+    )["ids"]
+    one = asked.cloud.invoke("aws:ec2/getSubnet:getSubnet", {"id": inside[0]})
+
+    assert (found["cidrBlock"], one["cidrBlock"], one["vpcId"]) == ("10.40.0.0/16", "10.40.0.0/24", found["id"])
+    with pytest.raises(SandboxError, match="0 subnets are as wanted"):
+        asked.cloud.invoke("aws:ec2/getSubnet:getSubnet", {"id": "subnet-0123456789abcdef0"})
+    with pytest.raises(SandboxError, match="0 prefix lists are as wanted"):
+        asked.cloud.invoke("aws:ec2/getPrefixList:getPrefixList", {"name": "com.amazonaws.us-east-1.nothing"})
+
+
+def test_zones_are_known_before_anything_runs_and_are_the_same_then(deploy: Deployer) -> None:
+    token = "aws:index/getAvailabilityZones:getAvailabilityZones"
+    empty = Deployer(World(deploy.world.root, deploy.world.home)).cloud
+
+    assert empty.invoke(token, {}) == deploy.cloud.invoke(token, {})
 
 
 def test_a_policy_is_composed_as_aws_writes_it(deploy: Deployer) -> None:

@@ -10,7 +10,8 @@ from cfnlint.runner import Runner
 
 from quintet.sandbox.engine.recording import Recording
 from quintet.sandbox.engine.state import Resource
-from tests.stacks.cloudformation.shapes import SHAPES, WITHOUT_SCHEMA, Shape, key_schema, pascal
+from tests.stacks.cloudformation.shape import Shape, pascal
+from tests.stacks.cloudformation.shapes import SHAPES, key_schema, without_schema
 
 _UNKNOWN_ACTION = "W3037"
 _LONGEST = 300  # cfn-lint lists every action of a service when one is unknown
@@ -48,7 +49,7 @@ def _resources(recording: Recording) -> tuple[dict[str, Any], dict[str, str]]:
     by_urn: dict[str, str] = {}
     declared = [item for item in recording.resources if item.custom and not item.type.startswith("pulumi:")]
     for item in sorted(declared, key=_is_part):
-        if item.type in WITHOUT_SCHEMA:
+        if without_schema(item.type):
             continue
         shape = _shape(item)
         if shape.owner:
@@ -62,7 +63,7 @@ def _resources(recording: Recording) -> tuple[dict[str, Any], dict[str, str]]:
 
 
 def _is_part(item: Resource) -> bool:
-    return _shape(item).owner is not None if item.type not in WITHOUT_SCHEMA else False
+    return _shape(item).owner is not None if not without_schema(item.type) else False
 
 
 def _shape(item: Resource) -> Shape:
@@ -90,11 +91,17 @@ def _write(item: Resource, shape: Shape, properties: dict[str, Any]) -> None:
     for key, value in inputs.items():
         if value is None or key in shape.left_out or key in naming:
             continue
+        if key in shape.spread:
+            properties |= shape.spread[key](value)
+            continue
         *path, last = shape.names.get(key, key[0].upper() + key[1:]).split(".")
         place = properties
         for part in path:
             place = place.setdefault(part, {})
-        place[last] = shape.values.get(key, pascal)(value)
+        written = shape.values.get(key, pascal)(value)
+        before = place.get(last)
+        # Several resources of Pulumi's may be one list there, as the policies of a role.
+        place[last] = before + written if isinstance(before, list) and shape.owner else written
 
 
 def _with_keys(item: Resource) -> dict[str, Any]:
