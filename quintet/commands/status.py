@@ -35,6 +35,15 @@ def _print(document: dict[str, Any]) -> None:
         return
     rows = [(name, item["state"], item["url"], item.get("reason", "")) for name, item in services.items()]
     console.table(("SERVICE", "STATE", "URL", ""), rows)
+    if pods := [pod for item in services.values() for pod in item.get("pods", ())]:
+        console.say()
+        console.table(("POD", "VARIANT", "READY", "RESTARTS", "ADDRESS", ""), [_row(pod) for pod in pods])
     console.say(f"Emulated AWS: {document['aws']['endpoint_url']} ({document['aws']['region']})")
     if document["declared_only"]:
         console.say(f"Declared only, not run here: {', '.join(document['declared_only'])}")
+
+
+def _row(pod: dict[str, Any]) -> tuple[str, ...]:
+    ready = "yes" if pod["ready"] else "no"
+    where = f"{pod['address']}:{pod['port']}" if pod["port"] else pod["address"]
+    return pod["name"], pod["variant"], ready, str(pod["restarts"]), where, " ".join(pod["reason"].split())

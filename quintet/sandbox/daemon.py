@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import signal
 import sys
@@ -74,4 +75,7 @@ async def _serve(checkout: Checkout) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    logging.shutdown()
+    # All has ended by now. To take the modules of the SDKs apart one by one would keep `quintet down` waiting.
+    os._exit(code)

@@ -30,7 +30,7 @@ from quintet.sandbox.kubernetes.watch import Watchdog
 
 _T = TypeVar("_T")
 _MARK_DIGITS = 12
-_STOP_SECONDS = 3.0
+_STOP_SECONDS = 1.0
 """What pods get at the end of the sandbox: nobody sends them anything any more."""
 
 
