@@ -168,8 +168,8 @@ def test_a_cluster_a_cache_and_load_balancers_have_what_aws_computes(bench: Benc
     assert outputs["endpoint"].startswith("https://")
     assert outputs["authority"]
     assert outputs["address"]
-    assert re.fullmatch("net/nlb-[0-9]{26}/[0-9a-f]{10}", outputs["balancer"])
-    assert re.fullmatch("targetgroup/tg-[0-9]{26}/[0-9a-f]{10}", outputs["targets"])
+    assert re.fullmatch("net/nlb-[0-9]{26}/[0-9a-f]{6}", outputs["balancer"])
+    assert re.fullmatch("targetgroup/tg-[0-9]{26}/[0-9a-f]{6}", outputs["targets"])
     assert f":listener/{outputs['balancer']}/" in outputs["listener"]
 
 
