@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECKS", "EXAMPLE", "samples"]
 
-GOOD = "What a wonderful day, I love it!"
-BAD = "This is terrible, I hate it."
+GOOD = "The staff were wonderful and the room was lovely. Thank you!"
+BAD = "The delivery was late, the box was broken and nobody helped me. Terrible!"
 LABELS = {"negative", "neutral", "positive"}
 HEALTH = {"status", "model_version", "backend", "draining", "queued_texts"}
 KEY_VARIABLE = "QUINTET_SENTIMENT_API_KEY"
