@@ -95,6 +95,8 @@ class Predictor:
         """
         if self._state:
             raise ModelUnavailable(self._state, retry_after_seconds=1)
+        if not texts:
+            return []
         self._calls += 1
         try:
             answers = await self._answers(texts, math.inf if deadline is None else deadline)
