@@ -127,8 +127,8 @@ class LiveSandbox:
             self._deployment.kill()
         await asyncio.to_thread(self._real.stop)
         await self._health.stop()
-        await asyncio.to_thread(self._world.close)
         await self._workloads.stop()
+        await asyncio.to_thread(self._world.close)
         saved = await asyncio.to_thread(self._emulator.stop)
         _log.info("the emulated AWS %s its state", "saved" if saved else "did not save")
 

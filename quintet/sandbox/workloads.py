@@ -47,6 +47,7 @@ class Workloads:
             region=self._world.region,
             scratch=self._checkout.home / "scratch",
             logs=self._checkout.logs,
+            trust=lambda: self._world.caches.trust(),
         )
         await cluster.start()
         self._world.kubernetes = cluster

@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from quintet.sandbox.caches import User
 from quintet.sandbox.kinds.base import Kind, Properties, is_unknown, kind
 from quintet.sandbox.kinds.calls import (
     ONE_REGION,
@@ -96,6 +95,8 @@ class CacheUser(ElastiCache):
 
     def resume(self, id_: str, outputs: Properties) -> None:
         """Tell the caches' servers of it."""
+        from quintet.sandbox.caches import User  # noqa: PLC0415  a preview must not wait for cryptography
+
         self.world.caches.put_user(id_, User.of(outputs["userName"], outputs["accessString"], _passwords(outputs)))
 
     def _arn(self, id_: str) -> str:

@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import threading
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,6 +47,7 @@ class Cluster:
         scratch: Path,
         logs: Path,
         timing: Timing | None = None,
+        trust: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         """Describes it; nothing runs before `start`.
 
@@ -58,7 +59,9 @@ class Cluster:
             scratch: A folder of this sandbox alone; `kubernetes` below it is emptied.
             logs: Where logs are.
             timing: How fast it is.
+            trust: What a container's environment needs to trust certificates of the sandbox.
         """
+        self._trust = trust
         self._images, self._endpoint_url, self._region = images, endpoint_url, region
         self._scratch, self._logs, self._timing = scratch / "kubernetes", logs, timing or Timing()
         self._objects = ObjectStore()
@@ -90,6 +93,7 @@ class Cluster:
             logs=self._logs,
             mark=mark,
             timing=self._timing,
+            trust=self._trust,
         )
         self._watchdog = Watchdog(mark)
         self._node = LocalNode(around, self._objects, self._identity, self._addresses, self._watchdog)

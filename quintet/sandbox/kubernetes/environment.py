@@ -3,6 +3,7 @@
 The stand-ins, which whatever is declared overrides:
 - PATH, HOME and HOSTNAME, which a container engine gives; HOME is an empty folder, so that nobody's ~/.aws is found;
 - AWS_ENDPOINT_URL, as AWS is this machine, and AWS_EC2_METADATA_DISABLED, as no instance's role may be found;
+- SSL_CERT_FILE, once there is a cache: this machine's authorities and the one that signs for the caches;
 - TMPDIR, as each pod has a /tmp of its own.
 A value that is a path below a mount (or below /tmp) names the folder that plays its part.
 """

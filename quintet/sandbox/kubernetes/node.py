@@ -43,6 +43,7 @@ class Surroundings:
         logs: Where logs are, one file a Deployment.
         mark: By which the watchdog knows this sandbox's processes.
         timing: How fast the cluster is.
+        trust: What a container needs to trust certificates of the sandbox.
     """
 
     images: Images
@@ -53,6 +54,7 @@ class Surroundings:
     logs: Path
     mark: str
     timing: Timing
+    trust: Callable[[], Mapping[str, str]]
 
 
 class LocalNode:
@@ -153,6 +155,7 @@ class LocalNode:
             "TMPDIR": "/tmp",  # noqa: S108  the pod's own, found by its folders
             "AWS_ENDPOINT_URL": self._around.endpoint_url,
             "AWS_EC2_METADATA_DISABLED": "true",
+            **self._around.trust(),
         }
 
     def _credentials(self, pod: Pod) -> Mapping[str, str]:
