@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -47,7 +47,7 @@ class Workloads:
             region=self._world.region,
             scratch=self._checkout.home / "scratch",
             logs=self._checkout.logs,
-            trust=lambda: self._world.caches.trust(),
+            trust=self._trust,
         )
         await cluster.start()
         self._world.kubernetes = cluster
@@ -77,6 +77,9 @@ class Workloads:
         every = self._world.kubernetes.snapshot() if self._world.kubernetes else []
         found = {name: [asdict(pod) for pod in every if concerns(pod.namespace, name)] for name in services}
         return {name: pods for name, pods in found.items() if pods}
+
+    def _trust(self) -> Mapping[str, str]:
+        return self._world.caches.trust()
 
     def _image(self, reference: str) -> Image:
         """What a pod's image was built from; ECR has to have it, as a kubelet pulls it from there.
