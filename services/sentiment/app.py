@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response, Security, params
+from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 
 from services.common import docs_page, problems
@@ -33,6 +34,12 @@ SLOW_MS = 1000.0
 
 _FAULTS = documented(400, 401, 408, 413, 415, 422, 429, 503, 504)
 _EXTRA = {"parameters": [TIMEOUT_PARAMETER]}
+# For the documentation and its "Authorize" alone: `JsonRoute` asks `services.authorization` before it reads a body.
+_SCHEMES: dict[str, list[params.Depends]] = {
+    "none": [],
+    "api_key": [Security(APIKeyHeader(name="X-Api-Key"))],
+    "jwt": [Security(HTTPBearer(bearerFormat="JWT"))],
+}
 
 predictions = APIRouter(route_class=JsonRoute)
 operations = APIRouter()
@@ -122,7 +129,7 @@ def create_app(services: Services) -> FastAPI:
         lifespan=lifespan,
     )
     app.state.services = services
-    app.include_router(predictions)
+    app.include_router(predictions, dependencies=_SCHEMES[services.settings.authorization])
     app.include_router(operations)
     docs_page.install(app)
     problems.install(app)

@@ -272,3 +272,21 @@ def test_the_documentation_page_loads_nothing_from_elsewhere(sentiment):
 
 def test_a_trailing_slash_does_not_redirect_out_of_the_prefix(sentiment):
     assert sentiment.client.get("/healthz/", follow_redirects=False).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("way", "scheme"),
+    [
+        ("api_key", {"type": "apiKey", "in": "header", "name": "X-Api-Key"}),
+        ("jwt", {"type": "http", "scheme": "bearer"}),
+    ],
+)
+def test_the_documentation_says_how_to_show_who_calls(way, scheme):
+    needs = {"API_KEYS": f'{{"web": "{"0" * 64}"}}', "JWT_ISSUER": "https://issuer.example", "JWT_AUDIENCES": '["a"]'}
+    with serving(ready=False, AUTHORIZATION=way, **needs) as sentiment:
+        document = sentiment.client.get("/openapi.json").json()
+
+    ((name, described),) = document["components"]["securitySchemes"].items()
+    assert scheme.items() <= described.items()
+    assert document["paths"]["/predict"]["post"]["security"] == [{name: []}]
+    assert "security" not in document["paths"]["/healthz"]["get"]
