@@ -196,6 +196,10 @@ def rollout(
             min=0, max=1000, metavar="PER_SECOND", help="Requests of our own.  [default: 50 in the sandbox, else 0]"
         ),
     ] = None,
+    disagreement: Annotated[
+        float,
+        typer.Option(min=0, max=1, metavar="SHARE", help="Of our own texts, that may get another label."),
+    ] = 0.25,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, on a deployed stack.")] = False,
     machine: AsJson = False,
 ) -> None:
@@ -220,7 +224,7 @@ def rollout(
         checkout=Checkout.find(),
         service=service,
         stack=stack,
-        limits=Limits(minimum_samples=minimum_samples),
+        limits=Limits(minimum_samples=minimum_samples, disagreement=disagreement),
         schedule=Schedule(window_seconds=window, timeout_seconds=timeout),
         probe=probe,
         yes=yes,

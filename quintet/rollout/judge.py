@@ -2,8 +2,8 @@
 
 Pure: two counts in, a verdict out, for whatever runs the two versions. A check fails only when both hold:
 
-- the difference is not chance: its p-value stays below Holm's bound, so that all checks together call a candidate bad
-  that is as good as what is live with a probability of at most `alpha`
+- the difference is not chance: its p-value, adjusted by Holm for the number of checks, is at most `alpha`, so that all
+  checks together call a candidate bad that is as good as what is live with a probability of at most that
   (Holm 1979, "A Simple Sequentially Rejective Multiple Test Procedure");
 - the difference matters: it exceeds a bar, so that a million requests do not condemn a trifle.
 
@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from quintet.rollout.counters import Counters
-from quintet.rollout.significance import chi_square, fisher, holm, total_variation
+from quintet.rollout.significance import chi_square, fisher, holm, more_often_than, total_variation
 
 _P95 = 0.95
 
@@ -49,6 +49,7 @@ class Limits:
         error_rate_rise: The rise of the error rate that matters; 0.001 is a tenth of a percentage point.
         label_shift: The part of the predictions that would have to get another label for the two distributions to be
             equal (total variation distance) that matters.
+        disagreement: The share of the same texts that may get another label than from what is live.
         latency_ratio: How many times the live version's p95 matters.
         latency_rise_seconds: And by how much it must be slower besides.
     """
@@ -57,8 +58,26 @@ class Limits:
     minimum_samples: int = 200
     error_rate_rise: float = 0.001
     label_shift: float = 0.1
+    disagreement: float = 0.25
     latency_ratio: float = 1.5
     latency_rise_seconds: float = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What clients saw of both versions.
+
+    Attributes:
+        stable: Requests to what is live, and those that failed.
+        candidate: Requests to the candidate.
+        compared: Texts that both have given a label.
+        differing: Those that got different ones.
+    """
+
+    stable: Counters
+    candidate: Counters
+    compared: int = 0
+    differing: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +92,7 @@ class Check:
         effect: How large the difference is, for people; empty where it cannot be told.
         bar: The least difference that matters, for people.
         p_value: How probable so large a difference is where there is none; None where it cannot be told.
-        threshold: Holm's bound for it.
+        adjusted: The same, adjusted for the number of checks; to be held against alpha.
     """
 
     name: str
@@ -83,15 +102,16 @@ class Check:
     effect: str
     bar: str
     p_value: float | None
-    threshold: float | None
+    adjusted: float | None
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """All checks, and what follows from them."""
+    """All checks, what follows from them, and how improbable a difference had to be."""
 
     decision: Decision
     checks: tuple[Check, ...]
+    alpha: float
 
     @property
     def reason(self) -> str:
@@ -114,8 +134,8 @@ class _Comparison:
     matters: bool
     enough: bool
 
-    def check(self, threshold: float | None) -> Check:
-        if threshold is not None and self.p_value is not None and self.p_value <= threshold and self.matters:
+    def check(self, adjusted: float | None, alpha: float) -> Check:
+        if adjusted is not None and adjusted <= alpha and self.matters:
             result = Result.FAILED
         else:
             result = Result.PASSED if self.enough and self.p_value is not None else Result.NOT_ENOUGH
@@ -127,29 +147,30 @@ class _Comparison:
             effect=self.effect,
             bar=self.bar,
             p_value=self.p_value,
-            threshold=threshold,
+            adjusted=adjusted,
         )
 
 
-def judge(
-    stable: Counters, candidate: Counters, limits: Limits, *, seen: tuple[Counters, Counters] | None = None
-) -> Verdict:
+def judge(stable: Counters, candidate: Counters, limits: Limits, *, seen: Seen | None = None) -> Verdict:
     """Compares what was counted of two versions in the same time.
 
     Args:
         stable: Of what is live.
         candidate: Of what shall become it.
         limits: How sure one wants to be, and what matters.
-        seen: Requests and failures of both as clients of the service saw them, where somebody has looked: a version
-            that dies of a request counts nothing of it itself. Looked at where they have seen both.
+        seen: What clients saw, where somebody has looked: a version that dies of a request counts nothing of it itself.
+            Used where they have met both.
     """
     comparisons = [_errors("error rate", stable, candidate, limits)]
-    if seen and all(side.requests for side in seen):
-        comparisons.append(_errors("errors seen by clients", *seen, replace(limits, minimum_samples=1)))
+    if seen and seen.stable.requests and seen.candidate.requests:
+        clients = replace(limits, minimum_samples=1)
+        comparisons.append(_errors("errors seen by clients", seen.stable, seen.candidate, clients))
+    if seen and seen.compared:
+        comparisons.append(_same_texts(seen, limits))
     comparisons += [_labels(stable, candidate, limits), _latency(stable, candidate, limits)]
-    thresholds = holm([item.p_value for item in comparisons], limits.alpha)
-    checks = tuple(item.check(bound) for item, bound in zip(comparisons, thresholds, strict=True))
-    return Verdict(_decision(checks), checks)
+    adjusted = holm([item.p_value for item in comparisons])
+    checks = tuple(item.check(p, limits.alpha) for item, p in zip(comparisons, adjusted, strict=True))
+    return Verdict(_decision(checks), checks, limits.alpha)
 
 
 def _decision(checks: Sequence[Check]) -> Decision:
@@ -172,6 +193,20 @@ def _errors(name: str, stable: Counters, candidate: Counters, limits: Limits) ->
         p_value=fisher(stable.errors, stable.requests, candidate.errors, candidate.requests),
         matters=rise >= limits.error_rate_rise,
         enough=both >= limits.minimum_samples,
+    )
+
+
+def _same_texts(seen: Seen, limits: Limits) -> _Comparison:
+    """The exact binomial test: whether the versions differ on more of the same requests than they may."""
+    return _Comparison(
+        name="same texts",
+        stable=f"{seen.compared} compared",
+        candidate=f"{seen.differing} with another label",
+        effect=f"{seen.differing / seen.compared:.0%}",
+        bar=f"{limits.disagreement:.0%}",
+        p_value=more_often_than(limits.disagreement, seen.differing, seen.compared),
+        matters=True,  # the bar is in the hypothesis
+        enough=True,
     )
 
 

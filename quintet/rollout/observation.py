@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from quintet.errors import QuintetError
 from quintet.rollout.counters import Counters
-from quintet.rollout.judge import Decision, Limits, Verdict, judge
+from quintet.rollout.judge import Decision, Limits, Seen, Verdict, judge
 from quintet.rollout.observe import CANDIDATE, STABLE, Observer
 
 _POLL_SECONDS = 1.0
@@ -52,8 +52,8 @@ class Observation:
 class Clients(Protocol):
     """Sees the service as its clients do."""
 
-    def seen(self) -> Mapping[str, Counters]:
-        """Requests and failures by variant up to now."""
+    def seen(self) -> Seen:
+        """What they saw up to now."""
         ...
 
 
@@ -97,7 +97,7 @@ class Watch:
         self._await_both(deadline)
         began = self.clock()
         self.observer.read()
-        before = self._seen()
+        before = self.clients.seen() if self.clients else None
         looks = 0
         while True:
             self.sleep(self._pause)
@@ -135,12 +135,14 @@ class Watch:
         half = self.limits.alpha / 2
         return replace(self.limits, alpha=half if final else half / self.schedule.early_looks)
 
-    def _seen(self) -> tuple[Counters, Counters] | None:
-        if self.clients is None:
+    def _since(self, before: Seen | None) -> Seen | None:
+        """What clients have seen since the observation began."""
+        if self.clients is None or before is None:
             return None
-        seen = self.clients.seen()
-        return seen.get(STABLE, Counters()), seen.get(CANDIDATE, Counters())
-
-    def _since(self, before: tuple[Counters, Counters] | None) -> tuple[Counters, Counters] | None:
-        now = self._seen()
-        return (now[0].since(before[0]), now[1].since(before[1])) if now and before else None
+        now = self.clients.seen()
+        return Seen(
+            stable=now.stable.since(before.stable),
+            candidate=now.candidate.since(before.candidate),
+            compared=now.compared - before.compared,
+            differing=now.differing - before.differing,
+        )

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import operator
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx
 
 from quintet.rollout.counters import Counters
+from quintet.rollout.judge import Seen
+from quintet.rollout.observe import CANDIDATE, STABLE
 from services.common.smoke import Example
 
 VARIANT_HEADER = "x-variant"
@@ -22,7 +25,8 @@ CALLER_HEADER = "x-api-key"
 _AT_ONCE = 16
 _TIMEOUT_SECONDS = 30.0
 _SERVER_ERROR = 500
-_CLIENT_ERROR = 400
+_COMPARE_EVERY = 5
+"""Each such request is put to both versions."""
 
 
 @dataclass
@@ -35,6 +39,8 @@ class Tally:
         refused: Those answered with a 4xx: too many, or not allowed.
         skipped: Those that were not sent, as too many were under way.
         variants: Requests and failures by the version that answered.
+        compared: Texts that both versions were asked about.
+        differing: Those that they gave different labels.
         failure: The last failure, in words.
     """
 
@@ -43,7 +49,17 @@ class Tally:
     refused: int = 0
     skipped: int = 0
     variants: dict[str, Counters] = field(default_factory=dict)
+    compared: int = 0
+    differing: int = 0
     failure: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Who answered, and with which labels."""
+
+    variant: str
+    labels: tuple[str, ...]
 
 
 class Prober:
@@ -60,6 +76,8 @@ class Prober:
         self._url, self._per_second = url, per_second
         self._samples: Iterator[Example] = itertools.cycle(samples)
         self._lock, self._stop = threading.Lock(), threading.Event()
+        self._numbers = itertools.count()
+        self._callers: dict[str, str] = {}
         self._next = 0.0
         self.tally = Tally()
 
@@ -79,40 +97,57 @@ class Prober:
                 for thread in threads:
                     thread.join()
 
-    def seen(self) -> Mapping[str, Counters]:
-        """Requests and failures by variant up to now."""
+    def seen(self) -> Seen:
+        """What came of the requests up to now."""
         with self._lock:
-            return dict(self.tally.variants)
+            stable, candidate = (self.tally.variants.get(name, Counters()) for name in (STABLE, CANDIDATE))
+            return Seen(
+                stable=stable, candidate=candidate, compared=self.tally.compared, differing=self.tally.differing
+            )
 
     def _work(self, client: httpx.Client) -> None:
         while not self._stop.is_set():
-            sample, wait = self._turn()
-            if not self._stop.wait(wait):
-                self._ask(client, sample)
+            number, sample, wait = self._turn()
+            if self._stop.wait(wait):
+                return
+            first = self._ask(client, sample, f"probe-{uuid.uuid4()}")
+            if first and number % _COMPARE_EVERY == 0:
+                self._compare(client, sample, first)
 
-    def _turn(self) -> tuple[Example, float]:
-        """The next sample and how long to wait for its moment; moments that nobody was free for are left out."""
+    def _compare(self, client: httpx.Client, sample: Example, first: Answer) -> None:
+        """Asks the other version the same, as a caller that it is known to answer."""
+        caller = self._callers.get(CANDIDATE if first.variant == STABLE else STABLE)
+        second = self._ask(client, sample, caller) if caller else None
+        if second and len(first.labels) == len(second.labels) and first.variant != second.variant:
+            with self._lock:
+                self.tally.compared += len(first.labels)
+                self.tally.differing += sum(map(operator.ne, first.labels, second.labels))
+
+    def _turn(self) -> tuple[int, Example, float]:
+        """The next sample, its number, how long to wait for its moment; those that nobody was free for are left out."""
         with self._lock:
             now, pause = time.monotonic(), 1 / self._per_second
             missed = max(0, int((now - self._next) / pause))
             self.tally.skipped += missed
             mine = self._next + missed * pause
             self._next = mine + pause
-            return next(self._samples), max(0.0, mine - now)
+            return next(self._numbers), next(self._samples), max(0.0, mine - now)
 
-    def _ask(self, client: httpx.Client, sample: Example) -> None:
-        headers = {CALLER_HEADER: f"probe-{uuid.uuid4()}"}
+    def _ask(self, client: httpx.Client, sample: Example, caller: str) -> Answer | None:
+        """One request; None where it was not answered with a 2xx."""
+        headers = {CALLER_HEADER: caller}
         try:
             answer = client.request(sample.method, sample.path.lstrip("/"), json=sample.body, headers=headers)
         except httpx.HTTPError as error:
             self._count("", failure=f"{type(error).__name__}: {error}".rstrip(": "))
-            return
-        failed = answer.status_code >= _SERVER_ERROR
-        self._count(
-            answer.headers.get(VARIANT_HEADER, ""),
-            refused=_CLIENT_ERROR <= answer.status_code < _SERVER_ERROR,
-            failure=f"HTTP {answer.status_code}" if failed else "",
-        )
+            return None
+        variant = answer.headers.get(VARIANT_HEADER, "")
+        failed, refused = answer.status_code >= _SERVER_ERROR, answer.is_client_error
+        self._count(variant, refused=refused, failure=f"HTTP {answer.status_code}" if failed else "")
+        if failed or refused:
+            return None
+        self._callers[variant] = caller
+        return Answer(variant, _labels(answer))
 
     def _count(self, variant: str, *, failure: str = "", refused: bool = False) -> None:
         one = Counters(requests=1, errors=int(bool(failure)))
@@ -123,3 +158,13 @@ class Prober:
             self.tally.failure = failure or self.tally.failure
             if variant and not refused:
                 self.tally.variants[variant] = self.tally.variants.get(variant, Counters()) + one
+
+
+def _labels(answer: httpx.Response) -> tuple[str, ...]:
+    """The labels of one answer, or of a batch's; none where it has no such thing."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return ()
+    results = body.get("results", [body]) if isinstance(body, dict) else []
+    return tuple(str(result["label"]) for result in results if isinstance(result, dict) and "label" in result)

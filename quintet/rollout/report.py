@@ -26,6 +26,7 @@ def document(outcome: Outcome, stack: str, tally: Tally | None) -> dict[str, Any
         seen = outcome.observation
         told |= {
             "decision": seen.verdict.decision,
+            "alpha": seen.verdict.alpha,
             "checks": [asdict(check) for check in seen.verdict.checks],
             "requests": {"stable": seen.stable.requests, "candidate": seen.candidate.requests},
             "observed_seconds": round(seen.seconds, 1),
@@ -41,9 +42,10 @@ def show(outcome: Outcome, tally: Tally | None) -> None:
     """Prints the comparison, what clients saw, and how it ended."""
     if outcome.observation:
         rows = [_row(check) for check in outcome.observation.verdict.checks]
-        console.table(("CHECK", "LIVE", "CANDIDATE", "DIFFERENCE", "ALLOWED", "P", "HOLM", "RESULT"), rows)
+        console.table(("CHECK", "LIVE", "CANDIDATE", "DIFFERENCE", "ALLOWED", "P", "ADJUSTED", "RESULT"), rows)
         early = ", enough to condemn it early" if outcome.observation.early else ""
-        console.say(f"Observed for {console.seconds(outcome.observation.seconds)}{early}.")
+        seen = f"Observed for {console.seconds(outcome.observation.seconds)}{early}"
+        console.say(f"{seen}; a check fails with an adjusted p of at most {outcome.observation.verdict.alpha:.2g}.")
     if tally:
         console.say(_clients(tally))
     console.heading(_ending(outcome))
@@ -57,13 +59,13 @@ def show(outcome: Outcome, tally: Tally | None) -> None:
 
 def _row(check: Check) -> tuple[str, ...]:
     p_value = "" if check.p_value is None else f"{check.p_value:.2g}"
-    threshold = "" if check.threshold is None else f"{check.threshold:.2g}"
-    return (check.name, check.stable, check.candidate, check.effect, check.bar, p_value, threshold, str(check.result))
+    adjusted = "" if check.adjusted is None else f"{check.adjusted:.2g}"
+    return (check.name, check.stable, check.candidate, check.effect, check.bar, p_value, adjusted, str(check.result))
 
 
 def _clients(tally: Tally) -> str:
     refused = f", {tally.refused} refused with a 4xx" if tally.refused else ""
-    skipped = f", {tally.skipped} not sent as all before were under way" if tally.skipped else ""
+    skipped = f", {tally.skipped} left out, as all before were under way" if tally.skipped else ""
     failure = f" (the last: {tally.failure})" if tally.failed else ""
     return f"Clients: {tally.sent} requests of our own, {tally.failed} failed{failure}{refused}{skipped}."
 
@@ -71,4 +73,4 @@ def _clients(tally: Tally) -> str:
 def _ending(outcome: Outcome) -> str:
     if outcome.promoted:
         return f"Promoted: {outcome.candidate} is live."
-    return f"Rolled back: {outcome.live} is live. {outcome.reason}"
+    return f"Rolled back: {outcome.live} is live. {outcome.reason.splitlines()[0]}"  # the rest was told on the way

@@ -8,20 +8,19 @@ _LEAST_EXPECTED = 5.0
 """Below this the chi-square distribution is a bad stand-in for the truth (Cochran 1954)."""
 
 
-def holm(p_values: Sequence[float | None], alpha: float) -> list[float | None]:
-    """For each p-value the bound it must not exceed; None where there is none.
+def holm(p_values: Sequence[float | None]) -> list[float | None]:
+    """P-values adjusted for how many there are; None where there is none.
 
-    The smallest of m is held against alpha / m, the next against alpha / (m - 1), and so on. After the first that
-    exceeds its bound nothing is rejected, which a bound of 0 says.
+    Rejecting those whose adjusted value is at most alpha rejects any true hypothesis with a probability of at most
+    alpha: the smallest of m counts m times, the next m - 1 times, and none less than the one before it.
     """
     order = sorted((p, index) for index, p in enumerate(p_values) if p is not None)
-    bounds: list[float | None] = [None] * len(p_values)
-    rejecting = True
+    adjusted: list[float | None] = [None] * len(p_values)
+    so_far = 0.0
     for rank, (p, index) in enumerate(order):
-        bound = alpha / (len(order) - rank)
-        bounds[index] = bound if rejecting else 0.0
-        rejecting = rejecting and p <= bound
-    return bounds
+        so_far = max(so_far, min(1.0, p * (len(order) - rank)))
+        adjusted[index] = so_far
+    return adjusted
 
 
 def fisher(hits: int, total: int, hits_now: int, total_now: int) -> float | None:
@@ -36,6 +35,19 @@ def fisher(hits: int, total: int, hits_now: int, total_now: int) -> float | None
     from scipy.stats import hypergeom  # noqa: PLC0415 - half a second that other commands do without
 
     return min(1.0, float(hypergeom.sf(hits_now - 1, total + total_now, hits + hits_now, total_now)))
+
+
+def more_often_than(share: float, hits: int, total: int) -> float | None:
+    """The exact binomial test, one-sided: whether something happens more often than in this share of the cases.
+
+    Returns:
+        The probability of so many hits or more where it happens exactly so often; None without cases.
+    """
+    if not total:
+        return None
+    from scipy.stats import binom  # noqa: PLC0415 - as above
+
+    return min(1.0, float(binom.sf(hits - 1, total, share)))
 
 
 def chi_square(before: Mapping[str, int], now: Mapping[str, int]) -> float:

@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from quintet.errors import Exit, QuintetError
 
 OUTPUT = "rollouts"
+_DIGITS = 12
+"""Of a digest, for people."""
 
 
 class Version(BaseModel):
@@ -20,7 +22,8 @@ class Version(BaseModel):
     model: str
 
     def __str__(self) -> str:
-        return f"{self.model.rstrip('/')} in {self.image.rpartition('/')[2]}"
+        name, _, digest = self.image.rpartition("/")[2].partition("@sha256:")
+        return f"{self.model.rstrip('/')} in {name}@{digest[:_DIGITS]}"
 
 
 class Target(BaseModel):

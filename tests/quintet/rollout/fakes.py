@@ -105,9 +105,9 @@ def seen(decision: Decision) -> Callable[[Target], Observation]:
     result = {Decision.PROMOTE: Result.PASSED, Decision.ROLL_BACK: Result.FAILED}.get(decision, Result.NOT_ENOUGH)
     check = Check(
         name="error rate", result=result, stable="0 %", candidate="50 %", effect="+50 points", bar="+0.1 points",
-        p_value=0.5 if result is Result.PASSED else 1e-9, threshold=0.01,
+        p_value=0.5 if result is Result.PASSED else 1e-9, adjusted=0.5 if result is Result.PASSED else 1e-9,
     )  # fmt: skip
-    verdict = Verdict(decision, (check,))
+    verdict = Verdict(decision, (check,), 0.01)
     counters = Counters(requests=500)
 
     def observe(_: Target) -> Observation:

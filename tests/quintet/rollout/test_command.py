@@ -105,9 +105,9 @@ def test_a_candidate_that_never_becomes_ready_is_rolled_back_with_an_exit_code_o
 def test_people_are_told_each_step_and_how_it_ended(live: SmallCheckout):
     printed = live.run(*NEVER_READY).stdout
 
-    assert "Live: sentiment/1 in sentiment@sha256:CODE" in printed
-    assert "Candidate: sentiment/2 in sentiment@sha256:CODE" in printed
-    assert printed.splitlines()[-1].startswith("Rolled back: sentiment/1 in sentiment@sha256:CODE is live. no pod of")
+    assert "Live: sentiment/1 in sentiment@CODE" in printed
+    assert "Candidate: sentiment/2 in sentiment@CODE" in printed
+    assert printed.splitlines()[-1].startswith("Rolled back: sentiment/1 in sentiment@CODE is live. no pod of")
 
 
 def test_what_is_live_is_nothing_to_roll_out(live: SmallCheckout):
@@ -128,7 +128,7 @@ def test_a_refused_program_stays_out_and_up_says_so_until_it_is_released(live: S
 
     assert held["live"]["image"].endswith(":CODE")
     assert held["candidate"]["image"].endswith(":ROTTEN")
-    assert "A rollback keeps sentiment/1 in sentiment@sha256:CODE of sentiment live" in up.stdout
+    assert "A rollback keeps sentiment/1 in sentiment@CODE of sentiment live" in up.stdout
     assert released.returncode == 0, released.stderr
     assert outputs(live)["rollouts"]["sentiment"]["live"]["image"].endswith(":ROTTEN")
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quintet.rollout.counters import Counters
-from quintet.rollout.judge import Check, Decision, Limits, Result, judge
+from quintet.rollout.judge import Check, Decision, Limits, Result, Seen, judge
 from tests.quintet.rollout.traffic import counted, traffic
 
 LIMITS = Limits()
@@ -169,7 +169,7 @@ def test_versions_without_a_common_bucket_cannot_be_compared():
 
 
 def test_failures_that_only_clients_see_condemn_the_candidate():
-    seen = (Counters(requests=900), Counters(requests=100, errors=20))
+    seen = Seen(stable=Counters(requests=900), candidate=Counters(requests=100, errors=20))
 
     verdict = judge(counted(1800), counted(300), LIMITS, seen=seen)
 
@@ -178,9 +178,44 @@ def test_failures_that_only_clients_see_condemn_the_candidate():
 
 
 def test_clients_that_met_one_version_only_say_nothing_about_the_other():
-    seen = (Counters(requests=900), Counters())
+    seen = Seen(stable=Counters(requests=900), candidate=Counters())
 
     assert judge(counted(1800), counted(300), LIMITS, seen=seen).decision is Decision.PROMOTE
+
+
+def seen_labels(compared: int, differing: int) -> Seen:
+    both = Counters(requests=100)
+    return Seen(stable=both, candidate=both, compared=compared, differing=differing)
+
+
+def test_labels_that_changed_places_are_seen_on_the_same_texts_though_their_shares_are_as_before():
+    verdict = judge(counted(1800), counted(300), LIMITS, seen=seen_labels(40, 40))
+
+    assert verdict.decision is Decision.ROLL_BACK
+    assert "same texts: 40 compared became 40 with another label (100%, allowed 25%; p = " in verdict.reason
+
+
+def test_a_better_model_may_give_some_texts_another_label():
+    assert judge(counted(1800), counted(300), LIMITS, seen=seen_labels(1000, 240)).decision is Decision.PROMOTE
+
+
+def test_how_many_texts_may_get_another_label_is_for_the_user_to_say():
+    allowed = replace(LIMITS, disagreement=0.6)
+
+    assert judge(counted(1800), counted(300), allowed, seen=seen_labels(100, 60)).decision is Decision.PROMOTE
+
+
+def test_a_candidate_at_the_allowed_share_of_other_labels_is_condemned_no_more_often_than_alpha():
+    random = np.random.default_rng(5)
+    rounds, alpha = 2000, 0.05
+
+    condemned = [
+        judge(counted(1800), counted(300), replace(LIMITS, alpha=alpha), seen=seen_labels(200, int(differing)))
+        for differing in random.binomial(200, LIMITS.disagreement, rounds)
+    ]
+
+    found = sum(verdict.decision is Decision.ROLL_BACK for verdict in condemned)
+    assert found <= rounds * alpha + 3 * math.sqrt(rounds * alpha * (1 - alpha))
 
 
 @settings(max_examples=150, deadline=None)

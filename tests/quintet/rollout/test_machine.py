@@ -97,7 +97,7 @@ def test_a_refused_program_stays_out_at_the_next_up(rollout: Rollout, stack: Fak
 
     assert outcome.held
     assert plain_up(stack).shares == {version("1"): 100}
-    assert "keeps sentiment/1 in sentiment@sha256" in reminders(checkout, "sandbox")[0]
+    assert "keeps sentiment/1 in sentiment@aaaaaaaaaaaa of" in reminders(checkout, "sandbox")[0]
 
 
 def test_a_refused_setting_leaves_nothing_behind(rollout: Rollout, stack: FakeStack, checkout: Checkout):

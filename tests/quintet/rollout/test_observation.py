@@ -5,7 +5,7 @@ import pytest
 
 from quintet.errors import QuintetError
 from quintet.rollout.counters import Counters
-from quintet.rollout.judge import Decision, Limits
+from quintet.rollout.judge import Decision, Limits, Seen
 from quintet.rollout.observation import Observation, Schedule, Watch
 from tests.quintet.rollout.fakes import FakeEyes
 
@@ -106,11 +106,11 @@ class Clients:
     def __init__(self) -> None:
         self.asked = 0
 
-    def seen(self) -> dict[str, Counters]:
+    def seen(self) -> Seen:
         self.asked += 1
         if self.asked == 1:  # failures of an earlier time
-            return {"stable": Counters(1000, 0), "canary": Counters(100, 100)}
-        return {"stable": Counters(2000, 0), "canary": Counters(200, 100)}
+            return Seen(stable=Counters(1000, 0), candidate=Counters(100, 100), compared=50, differing=50)
+        return Seen(stable=Counters(2000, 0), candidate=Counters(200, 100), compared=90, differing=51)
 
 
 def test_what_clients_saw_before_the_observation_is_not_held_against_the_candidate():
@@ -121,4 +121,4 @@ def test_what_clients_saw_before_the_observation_is_not_held_against_the_candida
     verdict = watch.run().verdict
 
     assert verdict.decision is Decision.PROMOTE
-    assert "errors seen by clients" in [check.name for check in verdict.checks]
+    assert {"errors seen by clients", "same texts"} <= {check.name for check in verdict.checks}

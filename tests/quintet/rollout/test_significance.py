@@ -3,7 +3,7 @@
 import pytest
 from scipy.stats import fisher_exact
 
-from quintet.rollout.significance import chi_square, fisher, holm, total_variation
+from quintet.rollout.significance import chi_square, fisher, holm, more_often_than, total_variation
 
 
 @pytest.mark.parametrize("table", [(0, 100, 0, 10), (3, 400, 4, 60), (50, 1000, 60, 1000), (7, 7, 3, 3)])
@@ -24,18 +24,27 @@ def test_an_empty_sample_has_no_p_value():
     assert fisher(0, 5, 0, 0) is None
 
 
-def test_holm_rejects_step_by_step():
-    # The smallest is held against a third of 0.05, the next against a half, the last against all of it.
-    assert holm([0.04, 0.01, 0.02], 0.05) == pytest.approx([0.05, 0.05 / 3, 0.025])
+def test_holm_counts_the_smallest_as_often_as_there_are_checks_and_each_next_once_less():
+    assert holm([0.04, 0.01, 0.015]) == pytest.approx([0.04, 0.03, 0.03])
 
 
-def test_holm_stops_at_the_first_that_is_not_rejected():
-    # 0.03 exceeds a half of 0.05, so that 0.04 is not rejected either, though it is below 0.05
-    assert holm([0.01, 0.03, 0.04], 0.05) == pytest.approx([0.05 / 3, 0.025, 0.0])
+def test_holm_makes_none_less_than_the_one_before_it():
+    # 0.05 would be rejected by itself at 0.05; as 0.03 is not (twice 0.03), it is not either.
+    assert holm([0.01, 0.03, 0.05]) == pytest.approx([0.03, 0.06, 0.06])
+
+
+def test_holm_goes_no_further_than_one():
+    assert holm([0.7, 0.8]) == [1.0, 1.0]
 
 
 def test_what_could_not_be_tested_makes_the_others_no_harder():
-    assert holm([None, 0.01, None, 0.02], 0.05) == [None, 0.025, None, 0.05]
+    assert holm([None, 0.01, None, 0.02]) == [None, 0.02, None, 0.02]
+
+
+def test_the_binomial_test_of_two_of_two_at_a_half_is_one_in_four():
+    assert more_often_than(0.5, 2, 2) == pytest.approx(0.25)
+    assert more_often_than(0.5, 0, 2) == 1.0
+    assert more_often_than(0.5, 0, 0) is None
 
 
 def test_the_chi_square_test_of_a_textbook_table():
