@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -27,6 +28,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             terminalreporter.write_line(str(value))
 
 
+BUILT = ("pulumi", "kube-apiserver")
+"""What `make tools` brings; one on PATH may be too old."""
+
+
+def _built(name: str) -> str | None:
+    script = ROOT / "tools" / "build-tools"
+    found = subprocess.run([script, "--path", name], capture_output=True, text=True, check=False)
+    return None if found.returncode else f"{found.stdout.strip()}/{name}"
+
+
 @pytest.fixture(scope="session")
 def tool() -> Callable[..., str]:
     """The path of an optional program; without it the test is skipped, or fails where QUINTET_REQUIRE names it.
@@ -35,10 +46,12 @@ def tool() -> Callable[..., str]:
     """
 
     def find(name: str, *, package: str = "") -> str:
-        path = shutil.which(name)
+        path = _built(name) if name in BUILT else shutil.which(name)
         if path:
             return path
         missing = f"not installed (Debian: {package})" if package else "not installed"
+        if name in BUILT:
+            missing = "not here: make tools"
         if required(name):
             pytest.fail(f"{name} is required here (QUINTET_REQUIRE) and {missing}")
         pytest.skip(f"{name} is {missing}")

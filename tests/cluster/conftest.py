@@ -1,6 +1,5 @@
 """One API server for all tests of this folder."""
 
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,7 +9,6 @@ import yaml
 
 from tests.cluster.api import Api
 from tests.cluster.servers import running
-from tests.conftest import required
 from tests.stacks.manifests.variants import Recorded, model_in, recorder
 
 CUSTOM_RESOURCES = Path(__file__).parent / "custom_resources"
@@ -26,21 +24,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def kube_apiserver(repository: Path) -> str:
-    """The API server's path; without it the test is skipped, or fails where QUINTET_REQUIRE says so."""
-    script = repository / "tools" / "build-tools"
-    found = subprocess.run([script, "--path", "kube-apiserver"], capture_output=True, text=True, check=False)
-    if found.returncode == 0:
-        return f"{found.stdout.strip()}/kube-apiserver"
-    if required("kube-apiserver"):
-        pytest.fail(f"kube-apiserver is required here (QUINTET_REQUIRE): {found.stderr}")
-    pytest.skip("kube-apiserver is not here: make tools")
-
-
-@pytest.fixture(scope="session")
-def server(kube_apiserver: str, tool: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+def server(tool: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
     """A cluster that knows the custom resources of the operators that the program counts on."""
-    etcd = tool("etcd", package="etcd-server")
+    etcd, kube_apiserver = tool("etcd", package="etcd-server"), tool("kube-apiserver")
     with running(etcd, kube_apiserver, tmp_path_factory.mktemp("cluster")) as access:
         api = Api.at(access)
         for path in sorted(CUSTOM_RESOURCES.glob("*.yaml")):

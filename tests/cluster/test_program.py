@@ -10,19 +10,19 @@ from tests.stacks.manifests.declared import Declared, title
 from tests.stacks.manifests.lives import quantity
 from tests.stacks.manifests.variants import VARIANTS, Recorded
 
-Applied = Callable[[Declared], list[Object]]
+Applied = Callable[..., list[Object]]
 everywhere = pytest.mark.parametrize("variant", VARIANTS)
 DIGEST = "b" * 64
 
 
 @pytest.fixture
 def applied(api: Api) -> Iterator[Applied]:
-    """Applies all objects in their order; takes them away again after the test."""
+    """Applies all objects in their order, or creates them; takes them away again after the test."""
     there: list[Object] = []
 
-    def apply(declared: Declared) -> list[Object]:
+    def apply(declared: Declared, *, create: bool = False) -> list[Object]:
         there.extend(declared.objects)
-        return [api.apply(item) for item in declared.objects]
+        return [(api.create if create else api.apply)(item) for item in declared.objects]
 
     yield apply
     known = {title(item): item for item in there}
@@ -53,6 +53,15 @@ def test_everything_is_taken_without_a_warning(
     made = applied(given)
 
     assert [title(item) for item in made] == [title(item) for item in given.objects]
+    assert api.warnings == []
+
+
+@everywhere
+def test_everything_can_be_created(api: Api, applied: Applied, declared: Recorded, variant: str) -> None:
+    """By the stricter of two readers: a field that is there twice, or that nobody knows, is no field for it."""
+    made = applied(declared(variant), create=True)
+
+    assert len(made) == len(declared(variant).objects)
     assert api.warnings == []
 
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,6 @@ from quintet.files import read_json
 from quintet.sandbox.engines import Engine, owner
 from quintet.sandbox.ports import choose
 from quintet.sandbox.real.workspace import SALT
-from tests.conftest import required
 from tests.quintet.small_checkout import SmallCheckout
 from tests.system.conftest import LiveCheckout
 
@@ -117,15 +116,9 @@ class Shell:
 
 
 @pytest.fixture(scope="session")
-def pulumi_cli(repository: Path) -> Path:
-    """The folder of the Pulumi CLI; without it the test is skipped, or fails where QUINTET_REQUIRE says so."""
-    script = repository / "tools" / "build-tools"
-    found = subprocess.run([script, "--path"], capture_output=True, text=True, check=False)
-    if found.returncode == 0:
-        return Path(found.stdout.strip())
-    if required("pulumi"):
-        pytest.fail(f"the Pulumi CLI is required here (QUINTET_REQUIRE): {found.stderr}")
-    pytest.skip("the Pulumi CLI is not here: make tools")
+def pulumi_cli(tool: Callable[[str], str]) -> Path:
+    """The folder of the Pulumi CLI."""
+    return Path(tool("pulumi")).parent
 
 
 @pytest.fixture(scope="session")

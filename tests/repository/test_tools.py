@@ -1,7 +1,10 @@
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
+
+from tests.conftest import BUILT
 
 
 def copy_of(repository: Path, to: Path) -> Path:
@@ -90,3 +93,13 @@ def test_a_failing_check_is_named_and_the_others_still_run(repository: Path, tmp
     assert "FAIL  types" in result.stdout
     assert "mypy was run" in result.stdout
     assert "ok    shell" in result.stdout
+
+
+def test_ci_brings_every_tool_that_a_test_asks_for(repository: Path) -> None:
+    sources = "".join(path.read_text() for path in (repository / "tests").rglob("*.py"))
+    asked = set(re.findall(r'\btool\("([\w-]+)"', sources))
+    needed = re.findall(r"^need (.+)$", (repository / ".ci" / "run").read_text(), re.MULTILINE)
+    brought = {name for line in needed for name in line.split()}
+
+    assert {"chromium", "etcd"} <= asked
+    assert asked - set(BUILT) <= brought

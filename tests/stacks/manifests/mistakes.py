@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tests.stacks.manifests.declared import Declared
+from tests.stacks.manifests.declared import Declared, Workload
 from tests.stacks.manifests.editing import ABSENT
 from tests.stacks.manifests.ports import INGRESS, TARGETS
 
@@ -56,9 +56,18 @@ def _text(declared: Declared, entry: dict[str, Any]) -> Declared:
 
 
 def _variable(declared: Declared, entry: dict[str, Any]) -> Declared:
-    [workload] = [each for each in declared.workloads() if each.name == "sentiment"]
-    config = workload.container["envFrom"][0]["configMapRef"]["name"]
+    config = _service(declared).container["envFrom"][0]["configMapRef"]["name"]
     return declared.edited(f"ConfigMap {config} data/{entry['variable']}", entry.get("is", ABSENT))
+
+
+def _leak(declared: Declared, entry: dict[str, Any]) -> Declared:
+    name = entry["leak"]
+    return _variable(declared, {"variable": name, "is": dict(_service(declared).environment())[name]})
+
+
+def _service(declared: Declared) -> Workload:
+    [workload] = [each for each in declared.workloads() if each.name == "sentiment"]
+    return workload
 
 
 def _without(declared: Declared, entry: dict[str, Any]) -> Declared:
@@ -85,6 +94,7 @@ _ACTIONS: dict[str, Callable[[Declared, dict[str, Any]], Declared]] = {
     "edit": _edit,
     "text": _text,
     "variable": _variable,
+    "leak": _leak,
     "without": _without,
     "first": _first,
     "targets": _targets,

@@ -129,6 +129,23 @@ def service_monitors_scrape_ports_of_services(declared: Declared) -> Iterator[st
                     yield f"{title(monitor)}: {title(service)} has no port named {endpoint['port']}"
 
 
+def prometheus_is_heard(declared: Declared) -> Iterator[str]:
+    """Pods that a ServiceMonitor finds admit the namespace in which Prometheus runs, and no more of it than needed."""
+    for monitor in declared.of("ServiceMonitor"):
+        wanted = monitor["spec"]["selector"]["matchLabels"]
+        services = [item for item in declared.of("Service") if matches(wanted, item["metadata"]["labels"])]
+        for workload in (each for service in services for each in _behind(declared, service)):
+            peers = [
+                peer
+                for policy in _policies(declared, workload)
+                for rule in policy["spec"].get("ingress", [])
+                if {port["port"] for port in rule["ports"]} & set(workload.ports.values())
+                for peer in rule.get("from", [])
+            ]
+            if not any(peer.get("namespaceSelector", {}).get("matchLabels") for peer in peers):
+                yield f"{workload}: no NetworkPolicy lets Prometheus in"
+
+
 def _selector(item: Object) -> tuple[dict[str, str], str]:
     return item["spec"].get("podSelector", {}).get("matchLabels", {}), item["metadata"]["namespace"]
 
