@@ -1,5 +1,6 @@
 """What surrounds every route: ids, limits, timings, problems, and nothing of what a user sent in the logs."""
 
+import asyncio
 import re
 
 import pytest
@@ -7,13 +8,15 @@ from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from services.common import problems
-from services.common.errors import ModelUnavailable
+from services.common.errors import ClientGone, ContentTooLarge, ModelUnavailable, RequestTimeout
 from services.common.http import HttpConventions
 from services.common.logging import service_logger
 from services.common.metrics import ServiceMetrics
+from services.common.request_body import read_body
 from services.common.tracing import continue_trace
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -182,3 +185,91 @@ def test_a_log_line_carries_the_ids_of_its_request(client, printed):
     assert line["request_id"] == "abc-1"
     assert line["traceparent"] == answer.headers["traceparent"]
     assert (line["method"], line["route"], line["status"]) == ("POST", "/echo", 200)
+
+
+@pytest.mark.parametrize(("log_from_ms", "told"), [(0.0, 2), (60_000.0, 1)])
+def test_only_slow_requests_and_failures_are_told_where_a_service_wants_it_so(capsys, log_from_ms, told):
+    client = TestClient(app_with(log_from_ms=log_from_ms), raise_server_exceptions=False)
+
+    client.get("/fine")
+    client.get("/broken")
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if '"message":"Request"' in line]
+    assert len(lines) == told
+    assert '"status":500' in lines[-1]
+
+
+def test_clients_of_a_service_that_ends_are_told_to_go_elsewhere():
+    ending: list[bool] = []
+    client = TestClient(app_with(closing=lambda: bool(ending)))
+
+    before = client.get("/fine").headers
+    ending.append(True)
+
+    assert "connection" not in before
+    assert client.get("/fine").headers["connection"] == "close"
+
+
+def app_with(**named) -> FastAPI:
+    app = FastAPI()
+    problems.install(app)
+    app.add_middleware(
+        HttpConventions,
+        logger=service_logger("http", "INFO"),
+        metrics=ServiceMetrics("http", "test"),
+        max_body_bytes=None,
+        **named,
+    )
+
+    @app.get("/fine")
+    async def fine() -> None:
+        return
+
+    @app.get("/broken")
+    async def broken() -> None:
+        raise RuntimeError
+
+    return app
+
+
+def messages(*found: dict):
+    waiting = list(found)
+
+    async def receive():
+        if not waiting:
+            await asyncio.Event().wait()
+        return waiting.pop(0)
+
+    return receive
+
+
+def piece(body: bytes, *, more: bool = True) -> dict:
+    return {"type": "http.request", "body": body, "more_body": more}
+
+
+async def test_a_body_is_put_together():
+    receive = messages(piece(b"a"), piece(b"b"), piece(b"", more=False))
+
+    assert await read_body(Headers(), receive, max_bytes=2, seconds=1) == b"ab"
+
+
+@pytest.mark.parametrize("length", ["3", "99999999999999999999"])
+async def test_a_body_that_says_it_is_too_long_is_not_read(length):
+    with pytest.raises(ContentTooLarge, match="2 bytes at most"):
+        await read_body(Headers({"content-length": length}), messages(), max_bytes=2)
+
+
+@pytest.mark.parametrize("headers", [{}, {"content-length": "2"}, {"content-length": "-1"}, {"content-length": "²"}])
+async def test_a_body_that_is_too_long_is_read_no_further(headers):
+    with pytest.raises(ContentTooLarge):
+        await read_body(Headers(headers), messages(piece(b"aa"), piece(b"a")), max_bytes=2)
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for():
+    with pytest.raises(RequestTimeout, match=r"within 0\.05 s"):
+        await read_body(Headers(), messages(piece(b"a")), max_bytes=2, seconds=0.05)
+
+
+async def test_a_client_that_leaves_in_the_middle_has_sent_no_body():
+    with pytest.raises(ClientGone):
+        await read_body(Headers(), messages(piece(b"a"), {"type": "http.disconnect"}), max_bytes=2, seconds=1)
