@@ -233,7 +233,7 @@ def _message(stack: str, mistakes: list[str]) -> str:
 # The longest logical names of what AWS limits most, in characters: (what, limit, longest logical name).
 NAME_LIMITS = (
     ("bucket", 63, "moderation-models-bucket"),
-    ("role", 64, "moderation-role"),
+    ("role", 64, "network-flow-role"),
     ("function", 64, "moderation-function"),
 )
 _RANDOM = len("-12345678")

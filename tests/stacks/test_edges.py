@@ -131,7 +131,7 @@ MISTAKES: dict[str, tuple[Mistake, str, str]] = {
         'Add the condition: Principal {"Service": "lambda.amazonaws.com"}, Condition',
     ),
     "image that nobody builds": (
-        lambda r: without(r, REPOSITORY),
+        lambda r: without(r, REPOSITORY, "moderation-repository"),
         "Function moderation-function: no stack declares the repository quintet-dev/moderation",
         "name that one in `imagesFrom`",
     ),

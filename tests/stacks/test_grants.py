@@ -41,7 +41,9 @@ def test_every_grant_of_a_stack_is_tried_in_the_sandbox_or_says_why_not(
 
 
 def test_a_grant_of_one_stack_alone_is_told(program: Program) -> None:
-    prod = edited(program("prod"), ROLE_POLICY, None, "policy", old="kms:GenerateMac", new="kms:VerifyMac")
+    prod = edited(
+        program("prod"), ROLE_POLICY, "moderation-role-policy", "policy", old="kms:GenerateMac", new="kms:VerifyMac"
+    )
 
     assert untold(prod, program("sandbox")) == [
         "moderation-role-policy grants kms:VerifyMac, which it does not in the sandbox: give its Statement `untried`"

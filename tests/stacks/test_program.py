@@ -30,7 +30,9 @@ def test_every_stack_can_be_evaluated(program: Program, stack: str, preview: boo
     recording = program(stack, preview=preview)
 
     assert recording.one(FUNCTION)
-    assert recording.outputs["endpoints"].keys() == {"moderation"}
+    on = {"moderation"} if stack == "dev" else {"moderation", "sentiment"}
+    assert recording.outputs["endpoints"].keys() == on
+    assert recording.outputs["services"].keys() == on
 
 
 @everywhere
@@ -85,7 +87,7 @@ def test_the_role_of_moderation_may_do_what_its_code_does_and_no_more(program: P
     recording = program(stack)
 
     bucket = recording.one("aws:s3/bucket:Bucket", name="moderation-models-bucket").outputs["arn"]
-    policy = statements(recording.one("aws:iam/rolePolicy:RolePolicy"))
+    policy = statements(recording.one("aws:iam/rolePolicy:RolePolicy", name="moderation-role-policy"))
     allowed = {action: item["Resource"] for item in policy for action in item["Action"]}
     assert allowed["s3:GetObject"] == [f"{bucket}/moderation/1.2.0/*"]
     assert allowed["dynamodb:BatchWriteItem"] == [recording.one("aws:dynamodb/table:Table").outputs["arn"]]
@@ -184,7 +186,7 @@ def test_a_stack_that_comes_and_goes_can_be_taken_down(program: Program, stack: 
 
     assert not any(item.options.protect for item in recording.resources)
     assert all(item.inputs["forceDestroy"] for item in recording.of("aws:s3/bucket:Bucket"))
-    assert recording.one("aws:ecr/repository:Repository").inputs["forceDelete"] is True
+    assert {item.inputs["forceDelete"] for item in recording.of("aws:ecr/repository:Repository")} == {True}
     assert {item.inputs["deletionWindowInDays"] for item in recording.of("aws:kms/key:Key")} == {7}
 
 
@@ -263,7 +265,8 @@ def test_a_key_of_the_owner_encrypts_all_that_is_stored(program: Program) -> Non
     assert rules[0]["applyServerSideEncryptionByDefault"]["kmsMasterKeyId"] == KEY
     assert recording.one("aws:dynamodb/table:Table").inputs["serverSideEncryption"]["kmsKeyArn"] == KEY
     assert {item.inputs["kmsKeyId"] for item in recording.of("aws:cloudwatch/logGroup:LogGroup")} == {KEY}
-    assert recording.one("aws:ecr/repository:Repository").inputs["encryptionConfigurations"][0]["kmsKey"] == KEY
+    for repository in recording.of("aws:ecr/repository:Repository"):
+        assert repository.inputs["encryptionConfigurations"][0]["kmsKey"] == KEY
 
 
 def test_settings_reach_the_resources(program: Program) -> None:
@@ -376,6 +379,7 @@ LOOSE = {"python": BaseImage("example/python", "3.12", None)}
 def common(**changes: Any) -> Common:
     given = {"region": "us-east-1", "protected": False, "alarm_emails": (), "log_retention_days": 7, "tags": {}}
     given |= {"permissions_boundary": None, "kms_key": None, "images": "build", "images_from": None}
+    given |= {"images_also": ()}
     return Common(**(given | changes))
 
 

@@ -26,7 +26,7 @@ def test_no_rule_finds_anything_with_every_option_on(program: Program) -> None:
 def test_a_production_that_is_not_protected_is_found_in_the_program_itself(program: Program) -> None:
     found = verdicts(program("prod", protected=False), "data-outlives-mistakes")
 
-    assert len([message for message in found if "Bucket " in message]) == 4
+    assert len([message for message in found if "Bucket " in message]) == 6
     assert any("moderation-decisions-table: can be deleted: `deletionProtectionEnabled`" in text for text in found)
 
 
