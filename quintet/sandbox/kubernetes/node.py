@@ -91,8 +91,10 @@ class LocalNode:
             raise KubernetesError(f"neither the container {container.name} nor its image says which command to run")
         found = self._program(pod, container, command, image.tree)
         environment = {**self._stand_ins(pod), **image.environment, **declared}
+        # A path of the sandbox's own, which may itself lie below /tmp, is no path within the container.
         environment = {
             **self._credentials(pod),
+            **self._around.trust(),
             **localised(environment, lambda path: pod.folders.local(container, path)),
         }
         folder = image.tree / container.working_folder.lstrip("/") if container.working_folder else image.code_root
@@ -155,7 +157,6 @@ class LocalNode:
             "TMPDIR": "/tmp",  # noqa: S108  the pod's own, found by its folders
             "AWS_ENDPOINT_URL": self._around.endpoint_url,
             "AWS_EC2_METADATA_DISABLED": "true",
-            **self._around.trust(),
         }
 
     def _credentials(self, pod: Pod) -> Mapping[str, str]:
