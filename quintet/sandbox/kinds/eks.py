@@ -29,8 +29,8 @@ class Cluster(Kind):
     replace_on = frozenset({"bootstrapSelfManagedAddons", "encryptionConfig", "roleArn"})
     volatile = frozenset({"platformVersion", "status"})
     consumed = frozenset(
-        {"computeConfig", "deletionProtection", "kubernetesNetworkConfig", "roleArn", "storageConfig", "tags", "version",
-         "vpcConfig"}
+        {"computeConfig", "deletionProtection", "kubernetesNetworkConfig", "roleArn", "storageConfig", "tags",
+         "version", "vpcConfig"}
     )  # fmt: skip
     ignored: ClassVar[Mapping[str, str]] = {
         **ONE_REGION,

@@ -133,7 +133,7 @@ class LoadBalancers:
 
 
 async def _through(target: Target, source: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Carries bytes both ways until both sides have ended.
+    """Carries bytes both ways until the target has ended; a client may end its side before.
 
     Raises:
         OSError: The target does not answer, or a side broke off.
@@ -143,13 +143,17 @@ async def _through(target: Target, source: str, reader: asyncio.StreamReader, wr
         behind, to_target = await asyncio.open_connection(
             target.host, target.port, limit=_CHUNK_BYTES, local_addr=(source, 0)
         )
+    there, back = asyncio.create_task(_carry(reader, to_target)), asyncio.create_task(_carry(behind, writer))
     try:
-        async with asyncio.TaskGroup() as both:
-            both.create_task(_carry(reader, to_target))
-            both.create_task(_carry(behind, writer))
-    except* OSError as errors:
-        raise ConnectionResetError("a side broke off") from errors
+        await asyncio.wait({there, back}, return_when=asyncio.FIRST_COMPLETED)
+        if there.done():
+            there.result()
+        # What a client sends after its target's end would reach nobody: the connection is over.
+        await back
     finally:
+        there.cancel()
+        back.cancel()
+        await asyncio.gather(there, back, return_exceptions=True)
         to_target.close()
 
 

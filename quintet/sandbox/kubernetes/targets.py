@@ -72,6 +72,7 @@ class Target:
     reason: str = "it has not been checked yet"
     passed: int = 0
     failed: int = 0
+    was_healthy: bool = False
     watch: asyncio.Task[None] | None = field(default=None, repr=False)
     connections: set[asyncio.Task[None]] = field(default_factory=set, repr=False)
 
@@ -141,7 +142,7 @@ class Targets:
         while True:
             self._count(target, await self._ask(target))
             patience = self._group.check.interval_seconds
-            await asyncio.sleep(min(_IMPATIENT_SECONDS, patience) if target.state == "initial" else patience)
+            await asyncio.sleep(patience if target.was_healthy else min(_IMPATIENT_SECONDS, patience))
 
     async def _ask(self, target: Target) -> str:
         """Why a target is not healthy; empty when it is."""
@@ -162,9 +163,7 @@ class Targets:
         check = self._group.check
         target.passed, target.failed = (0, target.failed + 1) if problem else (target.passed + 1, 0)
         if target.passed >= check.healthy_threshold:
-            target.state, target.reason = "healthy", ""
-        elif problem and target.state == "initial":
-            target.reason = problem
+            target.state, target.reason, target.was_healthy = "healthy", "", True
         elif target.failed >= check.unhealthy_threshold:
             target.state, target.reason = "unhealthy", problem
 

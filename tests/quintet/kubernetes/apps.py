@@ -13,7 +13,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         if STATE["hung"]:
             time.sleep(600)
-        path, status, body = self.path, 200, {"version": os.environ.get("VERSION", ""), "pod": os.environ.get("HOSTNAME")}
+        path, status = self.path, 200
+        body = {"version": os.environ.get("VERSION", ""), "pod": os.environ.get("HOSTNAME")}
         if path == "/readyz":
             status = 200 if STATE["ready"] else 503
         elif path == "/environment":

@@ -85,8 +85,8 @@ class Running:
 async def running(tmp_path: Path) -> AsyncIterator[Running]:
     holder: list[Running] = []
     cluster = Cluster(
-        images=lambda reference: holder[0].image(reference),
-        assume=lambda role, session: holder[0].assume(role, session),
+        images=lambda reference: Running.image(holder[0], reference),
+        assume=lambda role, session: Running.assume(holder[0], role, session),
         endpoint_url="http://127.0.0.1:9",
         region="us-east-1",
         scratch=tmp_path / "scratch",
@@ -159,29 +159,30 @@ async def eventually(holds: Callable[[], Any], *, seconds: float = 15) -> Any:
 class Load:
     """Clients that ask the same again and again, from threads of their own."""
 
-    def __init__(self, url: Callable[[], str] | str, clients: int = 4) -> None:
+    def __init__(self, url: Callable[[], str] | str, clients: int = 4, *, keeps_alive: bool = True) -> None:
+        self._limits = httpx.Limits(max_keepalive_connections=None if keeps_alive else 0)
         self._url = url if callable(url) else lambda: url
         self.answers: list[dict[str, Any]] = []
         self.lost: list[str] = []
         self._end = threading.Event()
         self._threads = [threading.Thread(target=self._ask) for _ in range(clients)]
 
-    def __enter__(self) -> "Load":
+    async def __aenter__(self) -> "Load":
         for thread in self._threads:
             thread.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self._end.set()
         for thread in self._threads:
-            thread.join()
+            await asyncio.to_thread(thread.join)  # the cluster's loop is this one
 
     @property
     def versions(self) -> set[str]:
         return {answer["version"] for answer in self.answers}
 
     def _ask(self) -> None:
-        with httpx.Client(timeout=20) as client:
+        with httpx.Client(timeout=20, limits=self._limits) as client:
             while not self._end.is_set():
                 try:
                     answer = client.post(self._url())

@@ -1,6 +1,5 @@
 """Nothing of a cluster outlives the sandbox, even one that is killed."""
 
-import asyncio
 import signal
 import subprocess
 import sys
@@ -97,7 +96,7 @@ async def test_killing_the_sandbox_outright_leaves_nothing(parent: tuple) -> Non
     await eventually(lambda: not any(map(alive, pids)))
 
 
-async def test_a_container_that_hides_its_environment_is_told_by_its_session(parent: tuple) -> None:
+def test_a_container_that_hides_its_environment_is_told_by_its_session(parent: tuple) -> None:
     _, pids = parent
     environments = [Path(f"/proc/{pid}/environ").read_bytes() for pid in pids]
 

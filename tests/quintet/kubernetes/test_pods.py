@@ -4,6 +4,7 @@ import asyncio
 import base64
 import os
 import signal
+import socket
 import time
 
 import httpx
@@ -216,7 +217,7 @@ async def test_a_startup_probe_that_never_holds_restarts_the_container(running: 
     startup = {"httpGet": {"path": "/readyz", "port": "http"}, "periodSeconds": 0.2, "failureThreshold": 2}
     container = {"startupProbe": startup}
 
-    with pytest.raises(RolloutError, match="restarted 3 times.*StartupProbe"):
+    with pytest.raises(RolloutError, match=r"restarted 3 times.*StartupProbe"):
         await running.apply(deployment(container=container, environment={"BROKEN": "ready"}))
 
 
@@ -323,8 +324,6 @@ async def test_a_namespace_takes_what_lies_in_it_along(running: Running) -> None
 
 
 async def test_a_port_that_is_taken_on_every_address_is_told(running: Running) -> None:
-    import socket
-
     with socket.create_server(("0.0.0.0", 0)) as taken:
         port = taken.getsockname()[1]
         ports = [{"name": "http", "containerPort": port}]

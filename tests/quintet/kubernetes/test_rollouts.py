@@ -57,7 +57,7 @@ async def test_an_update_costs_no_request_where_pods_have_notice(running: Runnin
         pod = pods[next(turns) % len(pods)]
         return f"http://{pod.address}:{pod.port}/"
 
-    with Load(somewhere) as load:
+    async with Load(somewhere) as load:
         await asyncio.sleep(0.3)
         await running.apply(version("2", container=notice))
         await asyncio.sleep(0.3)
@@ -144,7 +144,9 @@ async def test_recreate_has_no_two_versions_at_once(running: Running) -> None:
 
 async def test_an_autoscaler_says_how_many_pods_there_are_at_least(running: Running) -> None:
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
-    scaler = thing("HorizontalPodAutoscaler", "web", spec={"scaleTargetRef": target, "minReplicas": 3, "maxReplicas": 5})
+    scaler = thing(
+        "HorizontalPodAutoscaler", "web", spec={"scaleTargetRef": target, "minReplicas": 3, "maxReplicas": 5}
+    )
     await running.apply(deployment(replicas=None))
     alone = len(await running.pods())
 
