@@ -95,6 +95,7 @@ class RedisStore:
         self._writes: deque[tuple[bytes, bytes]] = deque(maxlen=MAX_WAITING_WRITES)
         self._work = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
         self._slow = 0
         self._pause = self._times.first_pause
         self._redis = Redis.from_url(
@@ -111,10 +112,12 @@ class RedisStore:
 
     async def close(self) -> None:
         """Ends; what is not written yet is lost."""
+        # Said twice, as redis-py may turn a cancellation in the middle of a round trip into an error of its own.
+        self._closing.set()
+        self._work.set()
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.gather(self._task, return_exceptions=True)
         await self._down()
 
     def look_up(self, keys: Sequence[bytes], read: Read) -> None:
@@ -132,12 +135,14 @@ class RedisStore:
             self._work.set()
 
     async def _run(self) -> None:
-        while True:
+        while not self._closing.is_set():
             try:
                 await self._connect()
                 await self._serve()
             except Exception as error:  # noqa: BLE001 - a task's boundary: whatever Redis does, requests go on without
                 await self._down(type(error).__name__)
+            if self._closing.is_set():
+                return
             await asyncio.sleep(self._pause)
             self._pause = min(self._times.last_pause, self._pause * 2)
 
@@ -155,6 +160,8 @@ class RedisStore:
         self._slow = 0
         while self._slow < SLOW_IN_A_ROW:
             await self._work.wait()
+            if self._closing.is_set():
+                return
             self._work.clear()
             while self._look_ups or self._writes:
                 await self._round_trip()
@@ -180,7 +187,8 @@ class RedisStore:
         except BaseException:
             _tell(look_ups, None)
             raise
-        self._judge(time.monotonic() - began)
+        if look_ups:
+            self._judge(time.monotonic() - began)
         _tell(look_ups, values)
 
     def _judge(self, seconds: float) -> None:
