@@ -26,8 +26,10 @@ MAX_KEYS = 100_000
 """Callers that are remembered in memory: 25 MB at most. The one that was quiet longest is forgotten first."""
 REDIS_TIMEOUT_SECONDS = 0.1
 REDIS_CONNECTIONS = 16
+REDIS_FAILURES = 5
+"""So many in a row are no accident of a busy machine."""
 REDIS_PAUSE_SECONDS = 5.0
-"""How long Redis is left alone after it failed, so that not every request waits for its timeout."""
+"""How long Redis is left alone then, so that not every request waits for its timeout."""
 
 
 class RateLimited(TooManyRequests):
@@ -109,14 +111,20 @@ class MemoryCounters:
 class RedisCounters:
     """Counters that all pods share. Each step is one script in Redis, by Redis's own clock."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, timeout_seconds: float = REDIS_TIMEOUT_SECONDS) -> None:
+        """Connects to nothing yet.
+
+        Args:
+            url: redis://, or rediss:// for TLS.
+            timeout_seconds: For a connection, and for an answer.
+        """
         pool: Any = BlockingConnectionPool.from_url(
             url,
             # Requests share a few connections: each new one costs as much as twenty answers.
             max_connections=REDIS_CONNECTIONS,
-            timeout=REDIS_TIMEOUT_SECONDS,
-            socket_timeout=REDIS_TIMEOUT_SECONDS,
-            socket_connect_timeout=REDIS_TIMEOUT_SECONDS,
+            timeout=timeout_seconds,
+            socket_timeout=timeout_seconds,
+            socket_connect_timeout=timeout_seconds,
             # By default redis-py tries three times more, each with its own timeout.
             retry=Retry(NoBackoff(), retries=0),
         )
@@ -166,6 +174,7 @@ class RateLimit:
         self._logger = logger
         self._clock = clock
         self._redis_from = 0.0
+        self._failures = 0
         self._shared = redis is not None
 
     async def take(self, key: str, texts: int) -> None:
@@ -193,11 +202,18 @@ class RateLimit:
         try:
             usage = await self._redis.take(key, texts, self._limit)
         except (RedisError, OSError) as error:
-            self._redis_from = self._clock() + REDIS_PAUSE_SECONDS
-            self._tell(shared=False, reason=type(error).__name__)
+            self._fail(type(error).__name__)
             return self._memory.take(key, texts, self._limit)
+        self._failures = 0
         self._tell(shared=True, reason="")
         return usage
+
+    def _fail(self, reason: str) -> None:
+        self._failures += 1
+        if self._failures >= REDIS_FAILURES:
+            self._failures = 0
+            self._redis_from = self._clock() + REDIS_PAUSE_SECONDS
+            self._tell(shared=False, reason=reason)
 
     def _tell(self, *, shared: bool, reason: str) -> None:
         if shared != self._shared:
