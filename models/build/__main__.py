@@ -1,4 +1,4 @@
-"""`python -m models.build [moderation|sentiment]`: builds the starter models; `--measure` only measures what is there."""
+"""`python -m models.build [moderation|sentiment]`: builds the starter models; `--measure` only measures them."""
 
 from __future__ import annotations
 

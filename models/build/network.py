@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 from transformers import BertConfig, BertForSequenceClassification, BertModel
@@ -69,14 +71,25 @@ def _bias(attention_mask: Tensor) -> Tensor:
     return (1.0 - attention_mask[:, None, None, :].to(torch.float32)) * -1e4
 
 
-def small_bert(vocabulary: int, labels: int, *, max_length: int) -> BertConfig:
-    """Three layers of 192: about 2.2 million parameters, one byte each after quantization."""
+@dataclass(frozen=True)
+class Size:
+    """How wide and how deep: the default is about 2.2 million parameters, one byte each after quantization."""
+
+    hidden: int = 192
+    layers: int = 3
+    heads: int = 6
+    feed_forward: int = 512
+
+
+def small_bert(vocabulary: int, labels: int, *, max_length: int, size: Size | None = None) -> BertConfig:
+    """The configuration of a BERT that a CPU trains in minutes."""
+    size = size or Size()
     return BertConfig(
         vocab_size=vocabulary,
-        hidden_size=192,
-        num_hidden_layers=3,
-        num_attention_heads=6,
-        intermediate_size=512,
+        hidden_size=size.hidden,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        intermediate_size=size.feed_forward,
         max_position_embeddings=max_length,
         type_vocab_size=1,
         hidden_dropout_prob=0.1,

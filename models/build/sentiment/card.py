@@ -7,15 +7,16 @@ from typing import Any
 
 _INTRODUCTION = """# Sentiment starter model
 
-Version `{version}`. Says whether a short English text is `negative`, `neutral` or `positive`: one label of three, with a
-probability each. It is there so that the sentiment service answers from the first minute with nothing to download. It
-is small and made from written sentences only: **measure it on your own texts before you rely on it**, or publish a
+Version `{version}`. Says whether a short English text is `negative`, `neutral` or `positive`: one label of three, with
+a probability each. It is there so that the sentiment service answers from the first minute with nothing to download.
+It is small and made from written sentences only: **measure it on your own texts before you rely on it**, or publish a
 better model in its place.
 
 ## Data
 Sentences, templates and words in `models/build/sentiment/`, filled at random, joined and contrasted, roughened
 (case, typos, dropped and strange words, emoji), and cleaned by `services/sentiment/preprocess.py` as the service does.
-Nothing was taken from a data set, the net or another model. One template in {held_out} is held out by a hash of its text.
+Nothing was taken from a data set, the net or another model. One template in {held_out} is held out by a hash of its
+text.
 
 What the labels mean: the writer's verdict. After "but" the second statement decides, a concession ("although ...")
 does not; "not bad" praises and "could be better" complains; praise and blame said to be in balance, "okay" and
@@ -34,19 +35,21 @@ _LIMITS = """
 - Sarcasm is found where a pattern gives it away ("Great, it broke again"), seldom otherwise.
 - One label for a whole text: a long text with several opinions gets the one that its words weigh most for. Texts longer
   than {length} tokens are cut off.
-- The probabilities are those of a model trained on even thirds of each label; where one label is rarer, they are too high
-  for it.
+- The probabilities are those of a model trained on even thirds of each label; where one label is rarer, they are too
+  high for it.
 - Held-out templates share their words with the training ones, and the suites are minimal pairs: both say what was
   learned, not what to expect. The blind set is the better guess.
 - The blind set is one author's, who also wrote the training text afterwards. {looks}
 """
 _LOOKS = (
-    "Its aggregates, never its single texts, were looked at while the training text was widened (see `models/blind/README.md`), "
-    "so it is no longer quite blind; two points up or down are chance."
+    "Its aggregates, never the model's answers to single texts, were looked at while the training text was widened "
+    "(see `models/blind/README.md`), so it is no longer quite blind; two points up or down are chance."
 )
 
 
-def text(version: str, metrics: dict[str, Any], sizes: Mapping[str, int], *, length: int, held_out: int, minutes: int) -> str:
+def text(
+    version: str, metrics: dict[str, Any], sizes: Mapping[str, int], *, length: int, held_out: int, minutes: int
+) -> str:
     """The card in Markdown.
 
     Args:
@@ -66,8 +69,8 @@ def text(version: str, metrics: dict[str, Any], sizes: Mapping[str, int], *, len
     parts.append(_shares("Right in each suite; labels that stay under a change (`same_`)", metrics["suites"]))
     files = ", ".join(f"`{name}` {size / 1e6:.1f} MB" for name, size in sizes.items())
     parts.append(
-        f"\n### Cost\n{files}. {metrics['milliseconds_32_tokens_1_thread']} ms for a text of 32 tokens on one thread; int8 "
-        f"moves a probability by {metrics['int8_probability_difference']} at most over random tokens.\n"
+        f"\n### Cost\n{files}. {metrics['milliseconds_32_tokens_1_thread']} ms for a text of 32 tokens on one thread; "
+        f"int8 moves a probability by {metrics['int8_probability_difference']} at most over random tokens.\n"
     )
     return "".join((*parts, _LIMITS.format(length=length, looks=_LOOKS)))
 
@@ -78,7 +81,8 @@ def _table(title: str, scores: dict[str, Any]) -> str:
         for label, row in scores["labels"].items()
     )
     return (
-        f"\n### {title}\n{scores['texts']} texts: {scores['accuracy']:.1%} right, macro F1 {scores['macro_f1']:.2f}.\n\n"
+        f"\n### {title}\n{scores['texts']} texts: {scores['accuracy']:.1%} right, macro F1 {scores['macro_f1']:.2f}."
+        "\n\n"
         f"| label | texts | precision | recall | F1 |\n|---|---|---|---|---|\n{rows}"
     )
 

@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from models.build import disguise
 from models.build.examples import Example
@@ -16,43 +17,25 @@ NEGATIVE, NEUTRAL, POSITIVE = LABELS = ("negative", "neutral", "positive")
 OPPOSITE = {NEGATIVE: POSITIVE, POSITIVE: NEGATIVE}
 CLAUSES = frozenset({"clauses", "negated"})
 """Families of statements that may stand beside another in one sentence."""
-SINGLE_CLAUSES = 0.42
+SINGLE_CLAUSES = 0.36
 """How many of the single sentences are built from the grammar of statements; the others are written out in full."""
 WORD_DROPPED, WORD_REPLACED = 0.05, 0.3
 """How many texts lose a word or get a word that does not belong: no single word may decide alone."""
 EMOJI_RATE = 0.07
-ELONGATED = 0.03
-SHOUTED = 0.06
+ELONGATED, SHOUTED = 0.03, 0.03
+OPENED, CAPITAL = 0.25, 0.8
+CONCEDED = 0.2
+"""How many contrasts are put as a concession ("although ...")."""
+IN_ONE_SENTENCE, TURNED = 0.35, 0.2
+"""How many joined texts are one sentence, and how many longer ones turn against what they began with."""
+MADE_UP = 0.5
 
-_LAST_WINS = (
-    "<a>, but <b>", "<a> but <b>", "<a>, but <b>", "<a>. But <b>", "<a>. However, <b>", "<a>, however <b>", "<a>, yet <b>",
-    "<a>. Still, <b>", "<a>, still <b>", "<a>. That said, <b>", "<a>. Then again, <b>", "<a>. Unfortunately <b>",
-    "although <a>, <b>", "even though <a>, <b>", "though <a>, <b>", "while <a>, <b>", "i know <a>, but <b>",
-    "at first <a>, then <b>", "at first <a>, but now <b>", "i thought <a>, but <b>", "everyone says <a>, but <b>",
-    "i was told that <a>. Turns out <b>", "i had read that <a>, but <b>", "<a>? No, <b>", "on paper <a>, in practice <b>",
-    "<a>, only <b>", "yes, <a>, but <b>", "ok, <a>, but <b>", "they say <a>, yet <b>", "<a>... but <b>", "sure, <a>. But <b>",
-    "whatever they say about how <a>, <b>", "regardless of whether <a>, <b>", "<a>. Nevertheless <b>", "<a>, mind you, <b>",
-)  # fmt: skip
-_FIRST_WINS = (
-    "<b>, although <a>", "<b> although <a>", "<b>, even though <a>", "<b> even if <a>", "<b>, though <a>",
-    "<b>, never mind that <a>", "<b>, even when <a>", "<b> despite the fact that <a>",
-)  # fmt: skip
-_MIXED = (
-    "<a>, but <b>. Mixed feelings.", "<a>, <b>. So three stars.", "<a>, on the other hand <b>, so it evens out.",
-    "<a> and <b>, so I'm torn.", "pros: <a>. Cons: <b>.", "<a>. <b>. All in all average.", "<a>, <b>, 3/5", "<a> but <b>... 5/10",
-    "i can't decide: <a>, but <b>", "sometimes <a>, sometimes <b>", "some say <a>, others say <b>", "on the one hand <a>, on the other hand <b>",
-    "<a>, <b>, a mixed bag", "half of it: <a>. The other half: <b>.", "<a> whereas <b>, so overall it was okay",
-    "<a> and at the same time <b>. I'm on the fence.", "part of me says <a>, part of me says <b>",
-)  # fmt: skip
-_OPENINGS = (
-    "honestly, ", "i must say ", "to be honest ", "in my opinion ", "overall ", "all in all, ", "wow, ", "well, ", "so ", "and ",
-    "just ", "i have to say ", "imo ", "tbh ", "update: ", "in short: ", "for me, ", "we all agree that ", "as a family of four we think ",
-    "after three weeks of use: ", "first of all, ", "i think ", "i guess ", "guys, ", "hi, ", "hello, ", "once again ", "this time ",
-    "@user ", "hey @user ", "rt @user: ", "dear team, ", "my review: ", "fyi ", "yesterday ", "today ", "as always, ", "finally, ",
-)  # fmt: skip
 _ENDS = (".", ".", ".", ".", ".", "", "", "", "!", "!", "!!", "...", "!!!")
 _GLUE = (" ", " ", " ", " ", ", ", " - ", "\n", " ... ", "; ")
 _AND = (", and ", " and ", ", also ", ", plus ", "; ", ". ", ". Also, ", ", so ", " because ", ", ", " - ")
+_IN_THE_END = ("But ", "However, ", "Still, ", "In the end ")
+_SMALL = frozenset({"the", "a", "is", "was", "i", "it", "and", "of", "to", "we", "are", "so", "very"})
+_TOPIC_WORD = re.compile(r"\b(?:the|a|my|our|his|her|this) ([a-z]{4,})\b(?= (?:is|was|and|in|at|for|of|with))")
 
 
 @dataclass(frozen=True)
@@ -69,16 +52,24 @@ class Mixture:
 class Writer:
     """Writes examples from one part of the templates, as many and as varied as asked for."""
 
-    def __init__(self, templates: Sequence[Template], lexicon: Lexicon, emoji: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(
+        self,
+        templates: Sequence[Template],
+        lexicon: Lexicon,
+        emoji: Mapping[str, tuple[str, ...]],
+        frames: Mapping[str, tuple[str, ...]],
+    ) -> None:
         """Divides the templates by label and by whether they are written out.
 
         Args:
             templates: Those of the training part or of the held-out part.
             lexicon: Fills their slots; its words may have slots, too.
             emoji: What may stand behind a positive, negative or neutral text.
+            frames: As `read_frames` returns them.
         """
         self._lexicon = lexicon
         self._emoji = emoji
+        self._frames = frames
         self._clauses = {label: self._of(templates, label, clauses=True) for label in LABELS}
         self._sentences = {label: self._of(templates, label, clauses=False) for label in LABELS}
 
@@ -120,7 +111,8 @@ class Writer:
 
     def _single(self, label: str, rng: random.Random) -> Example:
         if self._clauses[label] and (not self._sentences[label] or rng.random() < SINGLE_CLAUSES):
-            text = rng.choice(_OPENINGS) * (rng.random() < 0.25) + self._clause(label, rng)
+            opening = rng.choice(self._frames["opening"]) + " " if rng.random() < OPENED else ""
+            text = opening + self._clause(label, rng)
             return Example(_sentence(text, rng), frozenset({label}), "clauses")
         template = rng.choice(self._sentences[label])
         return Example(self.fill(template.text, rng), template.labels, template.family)
@@ -128,10 +120,9 @@ class Writer:
     def _contrast(self, rng: random.Random) -> Example:
         """Two statements of which the second, or the one not put as a concession, decides."""
         label = rng.choice(LABELS)
-        other = rng.choice([*OPPOSITE.values(), NEUTRAL]) if label == NEUTRAL else rng.choice((OPPOSITE[label], OPPOSITE[label], NEUTRAL))
-        if label == NEUTRAL:
-            other = NEUTRAL
-        frame = rng.choice(_LAST_WINS if rng.random() < 0.8 else _FIRST_WINS)
+        # Beside a plain fact an opinion would decide wherever it stands, so facts are contrasted with facts.
+        other = NEUTRAL if label == NEUTRAL else rng.choice((OPPOSITE[label], OPPOSITE[label], NEUTRAL))
+        frame = rng.choice(self._frames["concession" if rng.random() < CONCEDED else "last"])
         text = frame.replace("<a>", self._clause(other, rng)).replace("<b>", self._clause(label, rng))
         return Example(_sentence(text, rng), frozenset({label}), "contrast")
 
@@ -139,22 +130,22 @@ class Writer:
         """Praise and blame that say themselves to be in balance: neutral."""
         sides = [self._clause(POSITIVE, rng), self._clause(NEGATIVE, rng)]
         rng.shuffle(sides)
-        text = rng.choice(_MIXED).replace("<a>", sides[0]).replace("<b>", sides[1])
+        text = rng.choice(self._frames["balance"]).replace("<a>", sides[0]).replace("<b>", sides[1])
         return Example(_sentence(text, rng), frozenset({NEUTRAL}), "mixed")
 
     def _join(self, rng: random.Random) -> Example:
         """Two statements joined by "and", or two to six sentences: plain facts beside an opinion do not weaken it."""
         label = rng.choice(LABELS)
-        if rng.random() < 0.35:
+        if rng.random() < IN_ONE_SENTENCE:
             parts = [self._clause(label, rng), self._clause(rng.choice((label, NEUTRAL)), rng)]
             rng.shuffle(parts)
             return Example(_sentence(rng.choice(_AND).join(parts), rng), frozenset({label}), "joined")
         told = [self._single(label, rng).text for _ in range(rng.choice((1, 1, 2, 2, 3)))]
         told += [self._single(NEUTRAL, rng).text for _ in range(rng.choice((0, 1, 1, 2, 3)) + (label == NEUTRAL))]
         rng.shuffle(told)
-        if label != NEUTRAL and len(told) > 1 and rng.random() < 0.2:
-            told = [*told[:-1], rng.choice(("But ", "However, ", "Still, ", "In the end ")) + self._single(label, rng).text]
-            told.insert(0, self._single(OPPOSITE[label], rng).text)
+        if label != NEUTRAL and len(told) > 1 and rng.random() < TURNED:
+            turn = rng.choice(_IN_THE_END) + self._single(label, rng).text
+            told = [self._single(OPPOSITE[label], rng).text, *told[:-1], turn]
         return Example(rng.choice(_GLUE).join(told), frozenset({label}), "joined")
 
     def _salad(self, rng: random.Random) -> Example:
@@ -177,28 +168,40 @@ class Writer:
             text = disguise.elongate(text, rng)
         if rng.random() < EMOJI_RATE:
             text = f"{text} {rng.choice(self._emoji[label])}"
-        return text.upper() if rng.random() < SHOUTED / 2 else disguise.ordinary(text, rng)
+        return text.upper() if rng.random() < SHOUTED else disguise.ordinary(text, rng)
 
     def _with_a_strange_word(self, text: str, rng: random.Random) -> str:
         """Puts a name, number, thing or made-up word where an article or pronoun leads to a topic word."""
-        places = [match for match in re.finditer(r"\b(?:the|a|my|our|his|her|this) ([a-z]{4,})\b(?= (?:is|was|and|in|at|for|of|with))", text)]
+        places = list(_TOPIC_WORD.finditer(text))
         if not places:
             return text
         place = rng.choice(places)
-        word = self._lexicon.made_up_word(rng) if rng.random() < 0.5 else self._lexicon.everyday_word(rng)
+        word = self._lexicon.made_up_word(rng) if rng.random() < MADE_UP else self._lexicon.everyday_word(rng)
         return text[: place.start(1)] + word + text[place.end(1) :]
+
+
+def read_frames(path: Path) -> dict[str, tuple[str, ...]]:
+    """The lines of each `[section]` of a file of frames."""
+    frames: dict[str, list[str]] = {}
+    name = ""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("[") and line.endswith("]"):
+            name = line[1:-1]
+        elif line and not line.startswith("# "):
+            frames.setdefault(name, []).append(line)
+    return {section: tuple(lines) for section, lines in frames.items()}
 
 
 def _sentence(text: str, rng: random.Random) -> str:
     """With a capital and an end, mostly; with the pronoun I as people write it."""
     text = re.sub(r"\bi\b", "I", text)
     ended = text if text.endswith((".", "!", "?", "...")) else text + rng.choice(_ENDS)
-    return ended[:1].upper() + ended[1:] if rng.random() < 0.8 else ended
+    return ended[:1].upper() + ended[1:] if rng.random() < CAPITAL else ended
 
 
 def _without_a_word(text: str, rng: random.Random) -> str:
     words = text.split()
-    small = [i for i, word in enumerate(words) if word.lower() in {"the", "a", "is", "was", "i", "it", "and", "of", "to", "we", "are", "so", "very"}]
+    small = [place for place, word in enumerate(words) if word.lower() in _SMALL]
     if not small:
         return text
     dropped = rng.choice(small)
