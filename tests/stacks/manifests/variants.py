@@ -29,14 +29,20 @@ VARIANTS: dict[str, dict[str, Any]] = {
     },
     "operator": {"sentimentMonitoring": "operator"},
     "valkey": {"sentimentCache": "valkey"},
+    "no cache": {"sentimentCache": "none"},
     "keys": {
         "sentimentAuthorization": "api_key",
         "sentimentApiKeys": json.dumps({"partner": "a-key-that-nobody-guesses"}),
         "sentimentMonitoring": "operator",
         "sentimentCache": "valkey",
     },
+    "smallest": {"sentimentMinReplicas": 1, "sentimentMaxReplicas": 1, "sentimentCpu": 250, "sentimentMemory": 256},
+    "sandbox": {},
+    "dev": {},
+    "staging": {},
 }
-"""Settings of the stack prod by what they are about."""
+"""Settings by what they are about; those of a stack of that name, or of prod."""
+STACKS = ("sandbox", "dev", "staging")
 
 Recorded = Callable[..., Declared]
 
@@ -57,7 +63,8 @@ def recorder(repository: Path, model: Path) -> Recorded:
     def of(variant: str, *, last_first: bool = False) -> Declared:
         if variant not in known:
             settings = {"sentiment": True, "sentimentModel": str(model), **VARIANTS[variant]}
-            known[variant] = record("prod", overrides=settings, root=repository)
+            stack = variant if variant in STACKS else "prod"
+            known[variant] = record(stack, overrides=settings, root=repository)
         return Declared.by(known[variant], last_first=last_first)
 
     return of
