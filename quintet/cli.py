@@ -31,6 +31,8 @@ app = typer.Typer(
 Services = Annotated[list[str] | None, typer.Argument(metavar="SERVICE", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Stack = Annotated[str, typer.Option(metavar="NAME", help="The stack.")]
+Service = Annotated[str, typer.Argument(metavar="SERVICE", show_default=False)]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, on a deployed stack.")]
 
 
 @app.command()
@@ -172,7 +174,7 @@ def smoke(services: Services = None, *, stack: Stack = "sandbox", machine: AsJso
 
 @app.command()
 def rollout(
-    service: Annotated[str, typer.Argument(metavar="SERVICE", show_default=False)],
+    service: Service,
     *,
     weight: Annotated[
         int, typer.Option(min=1, max=50, metavar="PERCENT", help="The candidate's share of the requests.")
@@ -192,22 +194,18 @@ def rollout(
     ] = 300.0,
     probe: Annotated[
         float | None,
-        typer.Option(
-            min=0, max=1000, metavar="PER_SECOND", help="Requests of our own.  [default: 50 in the sandbox, else 0]"
-        ),
+        typer.Option(min=0, max=1000, metavar="PER_SECOND", help="Our own requests.  [default: 50 in the sandbox]"),
     ] = None,
     disagreement: Annotated[
-        float,
-        typer.Option(min=0, max=1, metavar="SHARE", help="Of our own texts, that may get another label."),
+        float, typer.Option(min=0, max=1, metavar="SHARE", help="Of our own texts, that may get another label.")
     ] = 0.25,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, on a deployed stack.")] = False,
+    yes: Yes = False,
     machine: AsJson = False,
 ) -> None:
     """Try a new version beside the live one, and judge it.
 
-    The program as it is now is the candidate: new code, or the settings of --config. It gets a share of the
-    requests. Its errors, latencies and predictions are compared with those of what is live: 0 when it was promoted,
-    10 when it was rolled back. Ctrl-C rolls back.
+    The program as it is now is the candidate: new code, or the settings of --config. Its errors, latencies and
+    predictions are compared with those of what is live: 0 when it was promoted, 10 when rolled back, as by Ctrl-C.
 
     \b
     Examples:
@@ -235,13 +233,13 @@ def rollout(
 
 @app.command()
 def rollback(
-    service: Annotated[str, typer.Argument(metavar="SERVICE", show_default=False)],
+    service: Service,
     *,
     release: Annotated[
         bool, typer.Option("--release", help="Let go of the version that a rollback holds; deploy the program's own.")
     ] = False,
     stack: Stack = "sandbox",
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, on a deployed stack.")] = False,
+    yes: Yes = False,
     machine: AsJson = False,
 ) -> None:
     """End an interrupted rollout, or take back the last promotion.

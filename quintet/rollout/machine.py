@@ -156,7 +156,7 @@ class Rollout:
             )
         if self.deployer.settings([target.stable_setting])[target.stable_setting] is None:
             return False
-        self.tell(f"Deploying the program's own version of {self.service}: {target.candidate}")
+        self.tell(f"Deploying the program's own version of {self.service}")
         self._clear(target)
         self.deployer.up()
         self.journal.forget(self.service)
