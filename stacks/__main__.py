@@ -3,7 +3,7 @@
 import pulumi
 
 from stacks import moderation, sentiment
-from stacks.platform import ground
+from stacks.ground import ground
 from stacks.settings import Settings
 from stacks.shared import share
 

@@ -19,7 +19,7 @@ from stacks.components.nginx_front import SERVICE_PORT, NginxFrontArgs, nginx_fr
 from stacks.components.peers import Peer
 from stacks.components.private_balancer import PrivateBalancer, PrivateBalancerArgs
 from stacks.components.workload_identity import WorkloadIdentity
-from stacks.platform import Ground
+from stacks.ground import Ground
 from stacks.sentiment_monitoring import Watched, dashboard, rules
 from stacks.sentiment_pods import NAME, POD_PORT, SELECTOR, Live, SentimentPods
 from stacks.settings import ROOT, Sentiment

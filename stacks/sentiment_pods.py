@@ -15,7 +15,7 @@ from stacks.components.nginx_front import selector
 from stacks.components.peers import Peer, https
 from stacks.components.pods import Probe, Probes, Stopping
 from stacks.components.workload_identity import WorkloadIdentity
-from stacks.platform import Ground
+from stacks.ground import Ground
 from stacks.settings import Sentiment
 
 NAME, COMPONENT = "sentiment", "api"

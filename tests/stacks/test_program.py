@@ -434,3 +434,10 @@ def test_nothing_of_a_person_or_a_machine_is_declared(program: Program, stack: s
     # The model of the tests lies outside; the engine alone makes the asset's path absolute.
     inputs = [text for item in program(stack).resources for text in texts(item.inputs)]
     assert not [text for text in inputs if str(repository) in text]
+
+
+def test_no_module_of_the_program_hides_one_of_python(repository: Path) -> None:
+    """Pulumi puts the program's folder first on the path: `import platform` anywhere would find ours."""
+    names = {path.stem for path in (repository / "stacks").iterdir()}
+
+    assert names & sys.stdlib_module_names == set()
