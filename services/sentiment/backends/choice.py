@@ -12,6 +12,7 @@ from services.sentiment.backends.mock import MockBackend
 
 AUTO = "auto"
 LABELS = ("negative", "neutral", "positive")
+"""In the order of the logits."""
 
 
 class NotInstalled(ModelUnavailable):
@@ -38,7 +39,7 @@ def choose_backend(name: str, model: LocalModel, *, threads: int) -> Choice:
     Raises:
         ModelUnavailable: No backend of those asked for can run this model; says why for each.
     """
-    if set(model.manifest.labels) != set(LABELS) or len(model.manifest.labels) != len(LABELS):
+    if model.manifest.labels != LABELS:
         raise ModelUnavailable(
             f"manifest.json names the wrong labels: expected {', '.join(LABELS)}, "
             f"found {', '.join(model.manifest.labels)}."
