@@ -44,6 +44,13 @@ def _key(key: Declared, _: Stack) -> Iterator[Finding]:
         yield Finding("is never rotated", "Set `enableKeyRotation` to true; what it encrypted stays readable")
 
 
+def _cluster(cluster: Declared, _: Stack) -> Iterator[Finding]:
+    encrypted = cluster.get("encryptionConfig.resources")
+    if encrypted is not UNKNOWN and "secrets" not in (encrypted or []):
+        fix = "Set `encryptionConfig` to a key and [secrets]; it cannot be taken back, and needs no new cluster"
+        yield Finding("keeps Secrets without a key of one's own", fix)
+
+
 def _flag(name: str) -> Check:
     def check(resource: Declared, _: Stack) -> Iterator[Finding]:
         if not resource.props.get(name):
@@ -56,6 +63,7 @@ _STORES: Mapping[str, Check] = {
     **dict.fromkeys(BUCKETS, _bucket_at_rest),
     "aws:ebs/volume:Volume": _flag("encrypted"),
     "aws:efs/fileSystem:FileSystem": _flag("encrypted"),
+    "aws:eks/cluster:Cluster": _cluster,
     "aws:elasticache/replicationGroup:ReplicationGroup": _flag("atRestEncryptionEnabled"),
     "aws:kms/key:Key": _key,
     "aws:rds/cluster:Cluster": _flag("storageEncrypted"),

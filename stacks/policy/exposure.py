@@ -86,12 +86,28 @@ def _always(_: Declared) -> str | None:
     return "answers on the internet"
 
 
+def _service(service: Declared) -> str | None:
+    kind = service.get("spec.type")
+    return f"is of type {kind}, which opens it" if kind in {"LoadBalancer", "NodePort"} else None
+
+
+def _cluster(cluster: Declared) -> str | None:
+    networks = listed(cluster.get("vpcConfig.publicAccessCidrs"))
+    open_ = cluster.get("vpcConfig.endpointPublicAccess")
+    if open_ is False or open_ is UNKNOWN:
+        return None
+    return "has an API that everybody reaches" if not networks or set(networks) & set(_ANYWHERE) else None
+
+
 _DOORS: Mapping[str, Callable[[Declared], str | None]] = {
     "aws:apigateway/restApi:RestApi": _rest_api,
     "aws:apigatewayv2/api:Api": _always,
     "aws:cloudfront/distribution:Distribution": _always,
     "aws:ec2/securityGroup:SecurityGroup": _group,
     "aws:ec2/securityGroupRule:SecurityGroupRule": _group_rule,
+    "aws:eks/cluster:Cluster": _cluster,
+    "kubernetes:core/v1:Service": _service,
+    "kubernetes:networking.k8s.io/v1:Ingress": _always,
     "aws:lambda/functionUrl:FunctionUrl": _always,
     "aws:lb/loadBalancer:LoadBalancer": _balancer,
     "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule": _group_rule,

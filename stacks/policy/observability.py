@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from stacks.policy.declared import UNKNOWN, Declared, Finding, Rule, Stack
+from stacks.policy.declared import UNKNOWN, Declared, Finding, Rule, Stack, listed
 
 _LOG_GROUP = "aws:cloudwatch/logGroup:LogGroup"
 _ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+_CLUSTER = "aws:eks/cluster:Cluster"
 _FUNCTION = "aws:lambda/function:Function"
 _STAGE = "aws:apigatewayv2/stage:Stage"
 
@@ -14,10 +15,20 @@ _STAGE = "aws:apigatewayv2/stage:Stage"
 def _logs(resource: Declared, stack: Stack) -> Iterator[Finding]:
     if resource.type == _LOG_GROUP and not resource.props.get("retentionInDays"):
         yield Finding("keeps logs for ever", "Set `retentionInDays` to a period of CloudWatch, as 30")
+    if resource.type == _CLUSTER:
+        yield from _of_the_control_plane(resource)
     if resource.type == _FUNCTION:
         yield from _to_a_group(resource, stack, "loggingConfig", resource.get("loggingConfig.logGroup"))
     if resource.type == _STAGE:
         yield from _to_a_group(resource, stack, "accessLogSettings", resource.get("accessLogSettings.destinationArn"))
+
+
+def _of_the_control_plane(cluster: Declared) -> Iterator[Finding]:
+    logged = listed(cluster.props.get("enabledClusterLogTypes"))
+    missing = [kind for kind in ("audit", "authenticator") if kind not in logged]
+    if missing and cluster.props.get("enabledClusterLogTypes") is not UNKNOWN:
+        found = f"does not log who did what ({', '.join(missing)})"
+        yield Finding(found, "Name them in `enabledClusterLogTypes`, and declare the group /aws/eks/NAME/cluster first")
 
 
 def _to_a_group(resource: Declared, stack: Stack, key: str, target: object) -> Iterator[Finding]:

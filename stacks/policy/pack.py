@@ -22,9 +22,11 @@ from stacks.policy import (
     durability,
     encryption,
     exposure,
+    groups,
     literals,
     marks,
     observability,
+    pods,
     transport,
     wildcards,
 )
@@ -45,6 +47,9 @@ RULES: tuple[Rule, ...] = (
     artifacts.RULE,
     marks.RULE,
     literals.RULE,
+    pods.RIGHTS,
+    pods.ORIGIN,
+    groups.RULE,
 )
 
 

@@ -14,7 +14,7 @@ load_kinds()
 
 DECLARED_ONLY: Mapping[str, str] = {
     "aws:route53/record:Record": "a name of the internet's DNS, which this machine does not answer for",
-    "kubernetes:networking.k8s.io/v1:NetworkPolicy": "pods are processes of this machine, which has no packets to refuse",
+    "kubernetes:networking.k8s.io/v1:NetworkPolicy": "pods are processes, which have no packets to refuse",
     "kubernetes:monitoring.coreos.com/v1:PrometheusRule": "tests/monitoring puts the same rules to a real Prometheus",
     "kubernetes:monitoring.coreos.com/v1:ServiceMonitor": "nothing here scrapes; the pods' /metrics can be read",
     "kubernetes:policy/v1:PodDisruptionBudget": "no node is ever drained here",
