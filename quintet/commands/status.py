@@ -46,4 +46,5 @@ def _print(document: dict[str, Any]) -> None:
 def _row(pod: dict[str, Any]) -> tuple[str, ...]:
     ready = "yes" if pod["ready"] else "no"
     where = f"{pod['address']}:{pod['port']}" if pod["port"] else pod["address"]
-    return pod["name"], pod["variant"], ready, str(pod["restarts"]), where, " ".join(pod["reason"].split())
+    remark = " ".join((pod["reason"] or pod["note"]).split())
+    return pod["name"], pod["variant"], ready, str(pod["restarts"]), where, remark

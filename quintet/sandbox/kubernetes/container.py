@@ -97,6 +97,11 @@ class ContainerRun:
         return self._group.pid if self._group and self._group.running else None
 
     @property
+    def note(self) -> str:
+        """What people should know of what plays its part."""
+        return self._launch.program.note if self._launch else ""
+
+    @property
     def problem(self) -> str:
         """Why it is not ready, with what its readiness probe was told last."""
         asked = self._readiness.problem if self._readiness and not self.ready else ""

@@ -24,6 +24,11 @@ _SBIN = "/usr/sbin:/usr/local/sbin:/usr/bin:/usr/local/bin:/sbin:/bin"
 """Where nginx lies; sbin is in no ordinary user's PATH."""
 
 _POLL_SECONDS = 0.05
+_CODE = str(Path(__file__).resolve().parents[3])
+_PROXY = f"import sys; sys.path[0] = {_CODE!r}; from quintet.sandbox.kubernetes.proxy import main; main(sys.argv[1])"
+"""In a container's environment nothing says where this package lies."""
+
+_STAND_IN = "this machine has no nginx: the sandbox's own proxy plays its part"
 Lookup = Callable[[str, str, int], list[tuple[str, int]]]
 """The pods of a Service, by namespace, name and port."""
 
@@ -144,8 +149,8 @@ def _configuration(command: tuple[str, ...]) -> Path:
 def _here(program: Program, front: _Front) -> Program:
     binary = machine_nginx()
     if binary is None:
-        command = (sys.executable, "-m", "quintet.sandbox.kubernetes.proxy", str(front.written))
-        return Program(command=command, is_nginx=True)
+        command = (sys.executable, "-c", _PROXY, str(front.written))
+        return Program(command=command, is_nginx=True, note=_STAND_IN)
     words = list(program.command[1:])
     words[words.index("-c") + 1] = str(front.written)
     # Without -e, nginx first opens the log that it was built with, which is root's.

@@ -69,6 +69,7 @@ class PodStatus:
     pid: int | None
     reason: str
     image: str
+    note: str = ""
 
 
 class Pod:
@@ -156,6 +157,7 @@ class Pod:
             pid=first.pid,
             reason=reason,
             image=first.spec.image,
+            note=first.note,
         )
 
     def available(self, min_ready_seconds: float) -> bool:

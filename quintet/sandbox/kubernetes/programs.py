@@ -24,11 +24,13 @@ class Program:
         command: Program and arguments.
         stop_signal: What asks it to end.
         is_nginx: Whether it is nginx, whose configuration has to be translated.
+        note: What people should know of it.
     """
 
     command: tuple[str, ...]
     stop_signal: signal.Signals = signal.SIGTERM
     is_nginx: bool = False
+    note: str = ""
 
 
 def program(command: Sequence[str], *, tree: Path, interpreter: Path, local: Callable[[str], str]) -> Program:

@@ -129,7 +129,7 @@ async def test_a_reference_that_comes_later_is_found(running: Running) -> None:
         ({"container": {"tty": True}}, r"containers\[0\]\.tty`: the sandbox does not run this field"),
         ({"pod": {"initContainers": [{}]}}, r"spec\.initContainers`: the sandbox does not run this field"),
         ({"pod": {"volumes": [{"name": "v", "hostPath": {"path": "/"}}]}}, r"volumes\[0\]\.hostPath"),
-        ({"container": {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}}, "mounts the volume v, which the pod does"),
+        ({"container": {"volumeMounts": [{"name": "v", "mountPath": "/v"}]}}, "mounts the volume v, which the"),
         ({"container": {"readinessProbe": {"httpGet": {"port": "web"}}}}, "asks the port 'web', which the container"),
         ({"spec": {"selector": {"matchLabels": {"app": "x"}}}}, "`selector` does not match template `labels`"),
         ({"spec": {"strategy": {"rollingUpdate": {"maxSurge": 0, "maxUnavailable": 0}}}}, "no pod could ever be"),

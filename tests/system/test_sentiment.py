@@ -1,0 +1,228 @@
+"""Sentiment on the sandbox's Kubernetes: through the emulated HTTP API, load balancer and nginx to its pods."""
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+
+from quintet.errors import Exit
+from tests.system.conftest import LiveCheckout
+
+PRAISE = "The staff were wonderful and the room was lovely. Thank you!"
+
+
+def pods(checkout: LiveCheckout, deployment: str = "sentiment") -> list[dict[str, Any]]:
+    """Those that have not been told to end."""
+    every = checkout.status()["services"]["sentiment"]["pods"]
+    return [pod for pod in every if pod["deployment"] == deployment and pod["reason"] != "Terminating"]
+
+
+def predict(checkout: LiveCheckout, text: str = PRAISE, **more: Any) -> httpx.Response:
+    return httpx.post(f"{checkout.url('sentiment')}predict", json={"text": text}, timeout=30, **more)
+
+
+def until(holds: Callable[[], Any], seconds: float = 30.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (value := holds()):
+        assert time.monotonic() < deadline, "it does not come to hold"
+        time.sleep(0.1)
+    return value
+
+
+class Load:
+    """Clients that ask again and again; a request that is not answered with 200 is lost."""
+
+    def __init__(self, url: str, clients: int = 4) -> None:
+        self._url, self.answers, self.lost = url, 0, list[str]()
+        self._end = threading.Event()
+        self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(clients)]
+
+    def __enter__(self) -> "Load":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _ask(self, number: int) -> None:
+        with httpx.Client(timeout=30) as client:
+            turn = 0
+            while not self._end.is_set():
+                turn += 1
+                try:
+                    answer = client.post(self._url, json={"text": f"{PRAISE} {number}/{turn}"})
+                    answer.raise_for_status()
+                    self.answers += 1
+                except httpx.HTTPError as error:
+                    self.lost.append(f"{type(error).__name__}: {error}")
+
+
+def test_it_answers_at_the_address_that_is_told(live: LiveCheckout) -> None:
+    answer = predict(live)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["label"] == "positive"
+    assert answer.headers["x-variant"] == "stable"
+
+
+def test_the_status_has_its_pods_and_its_path_of_health(live: LiveCheckout) -> None:
+    told = live.status()["services"]["sentiment"]
+
+    assert (told["state"], told["health"]) == ("healthy", "/healthz")
+    assert {pod["deployment"] for pod in told["pods"]} >= {"sentiment", "sentiment-nginx"}
+    assert len(pods(live)) == len(pods(live, "sentiment-nginx")) == 2
+    assert all(pod["ready"] and pod["address"].startswith("127.") for pod in pods(live))
+
+
+def test_status_shows_a_table_of_pods(live: LiveCheckout) -> None:
+    printed = live.run("status").stdout
+
+    assert ["POD", "VARIANT", "READY", "RESTARTS", "ADDRESS"] in [line.split() for line in printed.splitlines()]
+    assert all(f"{pod['address']}:{pod['port']}" in printed for pod in pods(live))
+
+
+def test_a_pod_is_reached_at_its_own_address_with_all_that_is_kept_inside(live: LiveCheckout) -> None:
+    [first, _] = pods(live)
+
+    inside = httpx.get(f"http://{first['address']}:{first['port']}/metrics", timeout=10)
+    outside = httpx.get(f"{live.url('sentiment')}metrics", timeout=10)
+
+    assert "sentiment_model_info" in inside.text
+    assert outside.status_code == 404
+
+
+def test_logs_show_its_pods_and_nginx_and_no_text(live: LiveCheckout) -> None:
+    predict(live, "A sentence that nobody may read in a log.")
+
+    def logged() -> str:
+        text = live.run("logs", "sentiment").stdout
+        return text if '"route":"/predict"' in text else ""
+
+    lines = until(logged)
+    assert all(pod["name"] in lines for pod in [*pods(live), *pods(live, "sentiment-nginx")])
+    assert "nobody may read" not in lines
+
+
+def test_a_pod_that_is_killed_comes_back_and_costs_nobody_a_request(live: LiveCheckout) -> None:
+    victim = pods(live)[0]
+
+    with Load(f"{live.url('sentiment')}predict") as load:
+        time.sleep(0.5)
+        os.kill(victim["pid"], signal.SIGKILL)
+        back = until(lambda: next((p for p in pods(live) if p["name"] == victim["name"] and p["restarts"]), None))
+        until(lambda: all(pod["ready"] for pod in pods(live)))
+
+    assert load.lost == []
+    assert load.answers > 20
+    assert back["address"] == victim["address"]
+
+
+def test_a_changed_setting_rolls_the_pods_under_load_without_losing_a_request(live: LiveCheckout) -> None:
+    before = {pod["name"] for pod in pods(live)}
+    live.configure("sentimentLogLevel", "DEBUG")
+
+    with Load(f"{live.url('sentiment')}predict") as load:
+        up = live.up("--json")
+
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert load.lost == []
+    assert load.answers > 20
+    assert before.isdisjoint(pod["name"] for pod in pods(live))
+
+
+def test_code_that_cannot_start_fails_with_its_words_and_the_old_version_serves_on(live: LiveCheckout) -> None:
+    before = {pod["name"] for pod in pods(live)}
+    path = live.root / "services" / "sentiment" / "__main__.py"
+    path.write_text('raise RuntimeError("a screw is loose")\n' + path.read_text().replace("from __future__", "# from"))
+
+    up = live.up()
+
+    serves = predict(live).status_code
+    still = {pod["name"] for pod in pods(live) if pod["ready"]}
+    live.restore()
+    healed = live.up()
+    assert up.returncode == Exit.FAILED
+    assert "a screw is loose" in up.stderr
+    assert serves == 200
+    assert still == before
+    assert healed.returncode == 0, healed.stdout + healed.stderr
+    assert {pod["name"] for pod in pods(live)} == before
+
+
+def test_a_missing_permission_fails_and_names_role_and_action(live: LiveCheckout) -> None:
+    live.edit("stacks/sentiment.py", 'models.read(f"{NAME}/")', 'models.read("elsewhere/")')
+
+    up = live.up()
+
+    assert up.returncode == Exit.FAILED, up.stdout
+    assert "s3:GetObject" in up.stderr or "AccessDenied" in up.stderr, up.stderr
+
+
+def test_its_pods_survive_a_restart_of_the_sandbox(live: LiveCheckout) -> None:
+    live.run("down")
+
+    up = live.up_json()
+
+    assert set(up["changes"]) == {"same"}
+    assert predict(live).status_code == 200
+    assert all(pod["ready"] for pod in pods(live))
+
+
+def test_a_killed_daemon_takes_the_pods_along(live: LiveCheckout) -> None:
+    pids = [pod["pid"] for pod in [*pods(live), *pods(live, "sentiment-nginx")]]
+    daemon = json.loads((live.home / "daemon.json").read_text())["pid"]
+
+    os.kill(daemon, signal.SIGKILL)
+
+    assert live.wait_for_no_process() == []
+    assert [pid for pid in pids if psutil.pid_exists(pid)] == []
+
+
+def test_turned_off_it_is_gone_with_its_pods(live: LiveCheckout) -> None:
+    pids = [pod["pid"] for pod in [*pods(live), *pods(live, "sentiment-nginx")]]
+    live.configure("sentiment", "false")
+    (live.root / "Pulumi.sandbox.yaml").write_text(
+        (live.root / "Pulumi.sandbox.yaml").read_text().replace("  quintet:sentiment: true\n", "", 1)
+    )
+
+    off = live.up_json()
+
+    assert "sentiment" not in off["services"]
+    assert [pid for pid in pids if psutil.pid_exists(pid)] == []
+    live.restore()
+    assert "sentiment" in live.up_json()["services"]
+
+
+@pytest.fixture
+def following(live: LiveCheckout) -> Iterator["subprocess.Popen[str]"]:
+    process = live.start("logs", "sentiment", "-f")
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_logs_can_be_followed(live: LiveCheckout, following: "subprocess.Popen[str]") -> None:
+    marker = f"followed-{time.monotonic_ns()}"
+    found = threading.Event()
+
+    def read() -> None:
+        for line in following.stdout:
+            if marker in line:
+                found.set()
+                return
+
+    threading.Thread(target=read, daemon=True).start()
+    predict(live, headers={"X-Request-ID": marker})
+
+    assert found.wait(20)
