@@ -165,14 +165,14 @@ class Rollout:
     def _begin(self, config: Mapping[str, Any]) -> Entry:
         """Notes what is live and how the settings were; takes up where a killed rollout has left them."""
         target, last = self.deployer.target(self.service), self.journal.read(self.service)
+        own = {target.stable_setting, target.weight_setting}
+        if clash := sorted(own & config.keys()):
+            raise QuintetError(f"{', '.join(clash)}: the rollout itself sets that.", exit_code=Exit.USAGE)
         live = target.live
         if last and last.under_way:
             self.tell(f"An earlier rollout of {self.service} was interrupted: beginning anew from what was live.")
             self.deployer.set(last.before)
             live = last.live
-        own = {target.stable_setting, target.weight_setting}
-        if clash := sorted(own & config.keys()):
-            raise QuintetError(f"{', '.join(clash)}: the rollout itself sets that.", exit_code=Exit.USAGE)
         before = self.deployer.settings(config)
         return self._note(Entry(phase=Phase.BEGUN, live=live, before=before))
 

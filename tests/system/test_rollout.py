@@ -33,7 +33,7 @@ def rollout(checkout: LiveCheckout, *arguments: str) -> tuple[int, dict[str, Any
 
 def version(checkout: LiveCheckout) -> str:
     """The model that answers."""
-    return httpx.get(f"{checkout.url('sentiment')}model/info", timeout=30).raise_for_status().json()["model_version"]
+    return httpx.get(f"{checkout.url('sentiment')}model/info", timeout=30).raise_for_status().json()["version"]
 
 
 def variants(checkout: LiveCheckout) -> set[str]:
