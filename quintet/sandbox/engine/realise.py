@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from quintet.sandbox.engine.cloud import Cloud, Properties
+from quintet.sandbox.engine.added import added, merged
+from quintet.sandbox.engine.cloud import Cloud
 from quintet.sandbox.engine.errors import SandboxError
 from quintet.sandbox.engine.plan import Plan
 from quintet.sandbox.engine.progress import Progress
@@ -50,7 +51,7 @@ class Realiser:
         if old is not None and plan.operation == "same":
             resource = replace(resource, id=old.id, outputs=old.outputs)
         elif old is not None and plan.operation == "update":
-            planned = self.cloud.planned(resource.type, _without_inputs(old), resource.inputs)
+            planned = self.cloud.planned(resource.type, added(old.outputs, old.inputs), resource.inputs)
             resource = replace(resource, id=old.id, outputs=planned)
         self.progress.tell(plan.operation, resource, plan.changed)
         self.state.put(resource)
@@ -72,7 +73,8 @@ class Realiser:
     def _update(self, resource: Resource, plan: Plan, old: Resource) -> Resource:
         with self.progress.step("update", resource, plan.changed):
             outputs = self.cloud.update(resource.type, old.id, old.outputs, resource.inputs)
-            updated = replace(resource, id=old.id, outputs=_without_inputs(old) | resource.inputs | outputs)
+            kept = merged(added(old.outputs, old.inputs), resource.inputs)
+            updated = replace(resource, id=old.id, outputs=kept | outputs)
             self.state.put(updated)
         return updated
 
@@ -92,11 +94,6 @@ class Realiser:
     def _made(self, resource: Resource) -> Resource:
         id_, outputs = self.cloud.create(resource.type, resource.inputs)
         return replace(resource, id=id_, outputs=resource.inputs | outputs)
-
-
-def _without_inputs(old: Resource) -> Properties:
-    """What the cloud added; an input that is no longer declared must not live on as an output."""
-    return {key: value for key, value in old.outputs.items() if key not in old.inputs}
 
 
 def _refuse_protected(changed: tuple[str, ...]) -> None:

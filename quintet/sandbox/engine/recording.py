@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from quintet.project import Project
+from quintet.sandbox.engine.added import merged
 from quintet.sandbox.engine.assets import comparable
 from quintet.sandbox.engine.aws_names import AwsName
 from quintet.sandbox.engine.cloud import Diff, Properties
@@ -81,7 +82,7 @@ class RecordingCloud:
 
     def planned(self, type_: str, old_outputs: Properties, inputs: Properties, /) -> Properties:  # noqa: ARG002  Cloud's signature
         """Old outputs under new inputs."""
-        return {**old_outputs, **inputs}
+        return merged(old_outputs, inputs)
 
     def invoke(self, token: str, arguments: Properties, /) -> Properties:
         """The recorded answer.

@@ -6,6 +6,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from quintet.sandbox import kinds
+from quintet.sandbox.engine.added import merged
 from quintet.sandbox.engine.assets import comparable
 from quintet.sandbox.engine.cloud import UNKNOWN, Diff, Properties
 from quintet.sandbox.engine.errors import SandboxUnsupported
@@ -79,7 +80,7 @@ class EmulatedCloud:
     def planned(self, type_: str, old_outputs: Properties, inputs: Properties) -> Properties:
         """Old outputs under the new inputs, the volatile ones unknown."""
         kind = self._kinds.get(type_)
-        return {**old_outputs, **inputs, **dict.fromkeys(kind.volatile if kind else (), UNKNOWN)}
+        return {**merged(old_outputs, inputs), **dict.fromkeys(kind.volatile if kind else (), UNKNOWN)}
 
     def invoke(self, token: str, arguments: Properties) -> Properties:
         """Call the function registered for the token.

@@ -18,6 +18,7 @@ import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from quintet.sandbox.engine.added import added, as_declared, merged
 from quintet.sandbox.engine.cloud import UNKNOWN, Cloud, Diff, Properties
 from quintet.sandbox.engine.codec import decode, encode
 from quintet.sandbox.engine.errors import SandboxError, SandboxUnsupported
@@ -140,12 +141,11 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Update(self, request: provider_pb2.UpdateRequest, _context: Context) -> provider_pb2.UpdateResponse:
         """Change it in place."""
         type_, inputs, old = _type(request.urn), self._inputs(request.news), self._plain(request.olds)
-        # An input that is no longer declared must not live on as an output.
-        added = {key: value for key, value in old.items() if key not in request.old_inputs.fields}
+        beyond = added(old, self._inputs(request.old_inputs))
         if request.preview:
-            return provider_pb2.UpdateResponse(properties=encode(self._cloud.planned(type_, added, inputs)))
+            return provider_pb2.UpdateResponse(properties=encode(self._cloud.planned(type_, beyond, inputs)))
         outputs = self._cloud.update(type_, request.id, old, inputs)
-        return provider_pb2.UpdateResponse(properties=encode(added | inputs | outputs))
+        return provider_pb2.UpdateResponse(properties=encode(merged(beyond, inputs) | outputs))
 
     @_telling
     def Delete(self, request: provider_pb2.DeleteRequest, _context: Context) -> empty_pb2.Empty:
@@ -160,7 +160,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         real = self._cloud.read(_type(request.urn), request.id, known)
         if real is None:
             return provider_pb2.ReadResponse()
-        seen = {key: real[key] for key in inputs if real.get(key) is not None}
+        seen = as_declared(inputs, real)
         return provider_pb2.ReadResponse(id=request.id, properties=encode(known | real), inputs=encode(inputs | seen))
 
     # -- Functions
