@@ -111,6 +111,22 @@ def writes_go_to_mounted_folders(declared: Declared) -> Iterator[str]:
             yield f"{workload}: writes to {path}, where no emptyDir is mounted"
 
 
+def configuration_changes_by_a_new_name(declared: Declared) -> Iterator[str]:
+    """What running pods were started with stays, and a change makes new pods: old and new never mix."""
+    for workload in declared.workloads():
+        volumes = [item["configMap"]["name"] for item in workload.pod["volumes"] if "configMap" in item]
+        sources = [part["name"] for source in workload.container.get("envFrom", []) for part in source.values()]
+        for item in (*declared.of("ConfigMap"), *declared.of("Secret")):
+            if item["metadata"]["name"] in {*volumes, *sources} and not item.get("immutable"):
+                yield f"{title(item)}: can be changed under the pods of {workload}"
+
+
+def pods_have_no_token_of_the_cluster(declared: Declared) -> Iterator[str]:
+    for workload in declared.workloads():
+        if workload.pod.get("automountServiceAccountToken") is not False:
+            yield f"{workload}: its pods carry a token of the cluster's API, which they never call"
+
+
 def nginx_asks_the_clusters_names(declared: Declared) -> Iterator[str]:
     """EKS answers at the tenth address of the Services' range."""
     for nginx in fronts(declared):

@@ -83,6 +83,11 @@ class Nginx:
         return set(re.findall(r"^\s*(/\S+)", block, re.MULTILINE))
 
     @property
+    def believes(self) -> set[str]:
+        """Networks whose word on who calls it takes."""
+        return set(re.findall(r"\bset_real_ip_from (\S+);", self.text))
+
+    @property
     def writes_to(self) -> set[str]:
         """Folders it writes to, and the one of its pid."""
         paths = re.findall(r"(?:_temp_path|\bpid) (/\S+);", self.text)

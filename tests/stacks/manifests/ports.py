@@ -7,6 +7,8 @@ from tests.stacks.manifests.nginx_file import fronts
 
 TARGETS, INGRESS = "aws:lb/targetGroup:TargetGroup", "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
 
+BALANCER, SUBNET = "aws:lb/loadBalancer:LoadBalancer", "aws:ec2/subnet:Subnet"
+
 
 def services_lead_to_ports_of_pods(declared: Declared) -> Iterator[str]:
     for service in declared.of("Service"):
@@ -114,6 +116,25 @@ def the_balancer_sends_to_ports_of_pods(declared: Declared) -> Iterator[str]:
             opened = {rule.inputs["toPort"] for rule in declared.recording.of(INGRESS)}
             if not any(workload.port(port) for port in opened):
                 yield f"no security group lets the load balancer reach {workload} at one of {workload.ports}"
+
+
+def nginx_believes_the_load_balancer_alone(declared: Declared) -> Iterator[str]:
+    """Who may say who calls, who may speak to nginx, and where the load balancer stands: one and the same."""
+    subnets = {item.id: item.inputs["cidrBlock"] for item in declared.recording.of(SUBNET)}
+    for nginx in fronts(declared):
+        heard = {
+            peer["ipBlock"]["cidr"]
+            for policy in _policies(declared, nginx.workload)
+            for rule in policy["spec"].get("ingress", [])
+            for peer in rule.get("from", [])
+            if "ipBlock" in peer
+        }
+        if nginx.believes != heard:
+            yield f"nginx: believes {sorted(nginx.believes)}, and {sorted(heard)} may speak to it"
+        for balancer in declared.recording.of(BALANCER):
+            stands = {subnets[id_] for id_ in balancer.inputs["subnets"] if id_ in subnets}
+            if stands and nginx.believes != stands:
+                yield f"nginx: believes {sorted(nginx.believes)}, and the load balancer is in {sorted(stands)}"
 
 
 def service_monitors_scrape_ports_of_services(declared: Declared) -> Iterator[str]:
