@@ -102,7 +102,9 @@ class SandboxPods:
         """Those there are now; see `Pods`."""
         listed = self.client.status()["services"].get(self.service, {}).get("pods", [])
         return [
-            Pod(pod["name"], pod["variant"], f"{pod['address']}:{pod['port']}", bool(pod["ready"])) for pod in listed
+            Pod(pod["name"], pod["variant"], f"{pod['address']}:{pod['port']}", bool(pod["ready"]))
+            for pod in listed
+            if pod["variant"]  # what stands before the service has none
         ]
 
     def metrics(self, pod: Pod) -> str:
