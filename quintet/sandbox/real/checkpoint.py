@@ -12,6 +12,7 @@ from typing import Any
 from quintet.checkout import Checkout
 from quintet.files import read_json
 from quintet.sandbox.endpoints import Endpoint, endpoints
+from quintet.sandbox.real.secrets import opened
 
 _FILE = "sandbox.json"
 _STACK_TYPE = "pulumi:pulumi:Stack"
@@ -27,11 +28,13 @@ class Checkpoint:
         exists: The engine knows the stack.
         resources: What it has made, as the file has it.
         outputs: The stack's outputs; secret ones are encrypted.
+        salt: What its secrets are encrypted with, beside the passphrase.
     """
 
     exists: bool = False
     resources: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     outputs: dict[str, Any] = field(default_factory=dict, repr=False)
+    salt: str = ""
 
     @classmethod
     def of(cls, checkout: Checkout) -> Checkpoint:
@@ -40,10 +43,20 @@ class Checkpoint:
         content = read_json(found[0]) if found else None
         if content is None:
             return cls()
-        known = (content["checkpoint"].get("latest") or {}).get("resources") or []
+        latest = content["checkpoint"].get("latest") or {}
+        known = latest.get("resources") or []
+        salt = ((latest.get("secrets_providers") or {}).get("state") or {}).get("salt", "")
         outputs: dict[str, Any] = next((item.get("outputs", {}) for item in known if item["type"] == _STACK_TYPE), {})
         made = [item for item in known if item.get("custom") and not item["type"].startswith(_OF_THE_ENGINE)]
-        return cls(True, tuple(made), outputs)
+        return cls(True, tuple(made), outputs, salt)
+
+    def opened_resources(self) -> list[dict[str, Any]]:
+        """The resources with their secrets in plain text; takes half a second where there are any.
+
+        Raises:
+            SandboxError: They are of another passphrase.
+        """
+        return list(opened(list(self.resources), self.salt))
 
     @property
     def endpoints(self) -> dict[str, Endpoint]:

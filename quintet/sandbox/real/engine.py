@@ -49,7 +49,7 @@ class RealEngine:
     def resume(self) -> None:
         """Bring back what does not outlive a restart: the engine tells a provider nothing of what is unchanged."""
         cloud = EmulatedCloud(self._world)
-        for resource in Checkpoint.of(self._checkout).resources:
+        for resource in Checkpoint.of(self._checkout).opened_resources():
             cloud.resume(resource["type"], resource["id"], resource.get("outputs", {}))
 
     def deployment(
