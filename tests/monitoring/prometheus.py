@@ -16,7 +16,7 @@ import yaml
 from tests.ports import free_port
 
 START_SECONDS = 60.0
-SCRAPE = "1s"  # not the declared 15 s: a rate needs two scrapes, and a test has no half minute
+SCRAPE = "2s"  # not the declared 15 s: a rate needs two scrapes, and a test has no half minute
 Object = dict[str, Any]
 
 
