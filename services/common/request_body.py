@@ -28,7 +28,6 @@ async def read_body(headers: Headers, receive: Receive, *, max_bytes: int, secon
     if declared.isdecimal() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
     try:
-        # A body that came with its headers needs no timer; asyncio.timeout costs a tenth of what a wait does.
         async with asyncio.timeout(seconds):
             return await _receive_all(receive, max_bytes)
     except TimeoutError as error:

@@ -27,7 +27,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         """Expects a request."""
-        super().connection_made(transport)
+        whole: Any = _Whole(transport, self.loop)
+        super().connection_made(whole)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -98,6 +99,37 @@ class BoundedProtocol(HttpToolsProtocol):
             self.transport.write(_problem(status, detail))
         # A pipelined request that breaks a bound: the answer before it is lost, too, as nothing may come after it.
         self.transport.close()
+
+
+class _Whole:
+    """A transport that sends an answer's head and body together.
+
+    uvicorn writes them one after the other, and each write would be a system call and a packet of its own.
+    """
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._held: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        """Sends it when the task that is running now waits for something."""
+        if not self._held:
+            self._loop.call_soon(self._flush)
+        self._held.append(data)
+
+    def close(self) -> None:
+        """Sends what is held and closes."""
+        self._flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever else a transport has
+        return getattr(self._transport, name)
+
+    def _flush(self) -> None:
+        if self._held:
+            self._transport.write(b"".join(self._held))
+            self._held.clear()
 
 
 def _problem(status: int, detail: str) -> bytes:

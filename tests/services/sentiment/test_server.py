@@ -246,6 +246,16 @@ def test_what_is_no_http_is_refused_and_hurts_nobody(pod, request_):
     assert httpx.post(f"{pod.url}/predict", json={"text": "good"}).status_code == 200
 
 
+def test_an_answer_is_sent_in_one_piece(pod):
+    with connected(pod) as connection:
+        connection.sendall(HEAD + b"Content-Length: %d\r\n\r\n" % len(BODY) + BODY)
+
+        answer = connection.recv(65_536)
+
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert answer.endswith(b'"model_version":"tiny-1"}')
+
+
 def test_two_requests_at_once_on_one_connection_are_answered_in_order(pod):
     texts = [b'{"text": "good"}', b'{"text": "bad"}', b'{"text": "table"}']
     with connected(pod) as connection:
