@@ -47,6 +47,7 @@ class Workloads:
             region=self._world.region,
             scratch=self._checkout.home / "scratch",
             logs=self._checkout.logs,
+            secrets=self._checkout.home / "emulator" / "secrets.json",
             trust=self._trust,
         )
         await cluster.start()

@@ -8,6 +8,8 @@ import base64
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pulumi.runtime import rpc
+
 from quintet.sandbox.kinds.base import Kind, Properties, is_unknown, kind
 from quintet.sandbox.kinds.calls import RefusedError
 
@@ -92,6 +94,11 @@ class KubernetesObject(Kind):
         return {name: value[name] for name in ("metadata", "spec", "status") if name in value}
 
 
+def _encrypted(data: Mapping[str, Any]) -> bool:
+    """Whether a state of the real engine holds it as a secret."""
+    return rpc._special_sig_key in data  # noqa: SLF001  the SDK's name of what marks secrets
+
+
 def _without_none(value: Any) -> Any:  # noqa: ANN401  any JSON
     if isinstance(value, dict):
         return {key: _without_none(item) for key, item in value.items() if item is not None}
@@ -146,8 +153,10 @@ class Secret(KubernetesObject):
         return {**super()._outputs(value), "data": {**(value.get("data") or {}), **encoded}}
 
     def resume(self, id_: str, outputs: Properties) -> None:
-        """From `data`, which holds what `stringData` said, too."""
-        super().resume(id_, {**outputs, "stringData": None})
+        """From `data`, which holds what `stringData` said, too; the cluster itself knows what a state has encrypted."""
+        data = outputs.get("data") or {}
+        if isinstance(data, dict) and all(isinstance(value, str) for value in data.values()) and not _encrypted(data):
+            super().resume(id_, {**outputs, "stringData": None})
 
 
 @kind

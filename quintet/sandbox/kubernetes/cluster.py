@@ -46,6 +46,7 @@ class Cluster:
         region: str,
         scratch: Path,
         logs: Path,
+        secrets: Path | None = None,
         timing: Timing | None = None,
         trust: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
@@ -58,13 +59,14 @@ class Cluster:
             region: Its region.
             scratch: A folder of this sandbox alone; `kubernetes` below it is emptied.
             logs: Where logs are.
+            secrets: A file that keeps Secrets over a restart; none keeps them in memory alone.
             timing: How fast it is.
             trust: What a container's environment needs to trust certificates of the sandbox.
         """
         self._trust = trust
         self._images, self._endpoint_url, self._region = images, endpoint_url, region
         self._scratch, self._logs, self._timing = scratch / "kubernetes", logs, timing or Timing()
-        self._objects = ObjectStore()
+        self._objects = ObjectStore(secrets)
         self._addresses = Addresses()
         self._identity = PodIdentity(assume)
         self._balancers = LoadBalancers(self._addresses)

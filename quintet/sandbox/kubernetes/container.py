@@ -89,7 +89,7 @@ class ContainerRun:
         self._killing: set[asyncio.Task[None]] = set()
         self._killed_for = ""
         self._supervisor: asyncio.Task[None] | None = None
-        self._stopping = False
+        self._stopping = self._asked_to_end = False
 
     @property
     def pid(self) -> int | None:
@@ -112,8 +112,8 @@ class ContainerRun:
         self._supervisor = asyncio.create_task(self._supervise())
 
     def tell(self, number: signal.Signals) -> None:
-        """Sends its process a signal."""
-        if self._group:
+        """Sends its process a signal, unless it has been asked to end: nginx would begin anew."""
+        if self._group and not self._asked_to_end:
             self._group.tell(number)
 
     async def stop(self) -> None:
@@ -129,7 +129,7 @@ class ContainerRun:
 
     async def hurry(self, seconds: float) -> None:
         """Ends it without its notice and within so many seconds; for one that is being stopped already."""
-        self._stopping = True
+        self._stopping = self._asked_to_end = True
         if self._group and self._launch:
             number = self._launch.program.stop_signal
             await self._group.end(grace_seconds=seconds, number=number, leader_only=True)
@@ -164,7 +164,7 @@ class ContainerRun:
     async def _run(self, launch: Launch) -> None:
         """Runs the process once, to its end."""
         exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._launch, self._killed_for = launch, ""
+        self._launch, self._killed_for, self._asked_to_end = launch, "", False
         pipe = OutputPipe(self._line)
         try:
             self._group = ProcessGroup(
@@ -213,6 +213,7 @@ class ContainerRun:
         if hook := self.spec.pre_stop:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._hook(hook, group), self._grace)
+        self._asked_to_end = True
         left = max(deadline - time.monotonic(), _LEAST_GRACE_SECONDS if self.spec.pre_stop else 0.0)
         await group.end(grace_seconds=left, number=launch.program.stop_signal, leader_only=True)
 

@@ -81,8 +81,6 @@ class Fronts:
     def look(self) -> None:
         """The pods of some Service have changed: writes and loads anew what that changes."""
         for name, front in list(self._fronts.items()):
-            if front.pod.terminating and not front.pod.containers:
-                continue
             text = self._translated(front)
             if text == front.text:
                 continue

@@ -7,8 +7,10 @@ import itertools
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from quintet.files import read_json, write_json
 from quintet.sandbox.kubernetes.errors import InvalidObjectError, KubernetesError
 
 Object = dict[str, Any]
@@ -44,11 +46,17 @@ def key_of(value: Object) -> Key:
 
 
 class ObjectStore:
-    """Objects by key; what it gives out is the caller's own copy."""
+    """Objects by key; what it gives out is the caller's own copy.
 
-    def __init__(self) -> None:
-        """Empty but for the namespaces that every cluster has."""
-        self._objects: dict[Key, Object] = {}
+    Secrets are also kept in a file of the user's alone: the real engine's state has them encrypted, so that after a
+    restart nobody could tell the cluster what they hold.
+    """
+
+    def __init__(self, secrets: Path | None = None) -> None:
+        """The namespaces that every cluster has, and the Secrets of the last time."""
+        self._secrets = secrets
+        kept = (read_json(secrets) or {}).get("secrets", []) if secrets else []
+        self._objects: dict[Key, Object] = {key_of(value): value for value in kept}
         self._versions = itertools.count(1)
 
     def put(self, value: Object) -> Object:
@@ -74,6 +82,7 @@ class ObjectStore:
         if old and "status" in old:
             kept["status"] = old["status"]
         self._objects[key] = kept
+        self._keep_secrets(key)
         return copy.deepcopy(kept)
 
     def find(self, kind: str, namespace: str, name: str) -> Object | None:
@@ -93,11 +102,18 @@ class ObjectStore:
 
     def remove(self, key: Key) -> bool:
         """Forgets an object; whether it was there."""
-        return self._objects.pop(key, None) is not None
+        was_there = self._objects.pop(key, None) is not None
+        self._keep_secrets(key)
+        return was_there
 
     def inside(self, namespace: str) -> list[Key]:
         """What lies in a namespace."""
         return [key for key in self._objects if key.namespace == namespace]
+
+    def _keep_secrets(self, changed: Key) -> None:
+        if self._secrets and changed.kind == "Secret":
+            self._secrets.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_json(self._secrets, {"secrets": [*self.all("Secret")]})
 
     def _require_namespace(self, key: Key) -> None:
         known = {name for kind, _, name in self._objects if kind == "Namespace"} | _ALWAYS_THERE

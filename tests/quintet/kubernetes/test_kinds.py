@@ -17,6 +17,7 @@ from quintet.sandbox.kinds.calls import RefusedError
 from quintet.sandbox.kinds.cloud import EmulatedCloud
 from quintet.sandbox.kubernetes.backoff import Timing
 from quintet.sandbox.kubernetes.cluster import Cluster
+from quintet.sandbox.kubernetes.objects import Key, ObjectStore
 from quintet.sandbox.world import World
 from tests.quintet.kinds.deploying import Deployer, Made
 from tests.quintet.kubernetes.apps import SERVER
@@ -343,3 +344,27 @@ def test_parts_of_a_cluster_are_noted(deploy: Deployer, token: str, given: dict[
 
     assert made.id.startswith("c:")
     assert made.read() is not None
+
+
+def test_a_secret_that_a_state_has_encrypted_is_what_the_cluster_has_kept(tmp_path: Path) -> None:
+    file = tmp_path / "emulator" / "secrets.json"
+    before = ObjectStore(file)
+    before.put({"kind": "Namespace", "metadata": {"name": "shop"}})
+    before.put(thing("Secret", "keys", stringData={"KEY": "hidden"}))
+    before.put(thing("Secret", "gone", stringData={"KEY": "other"}))
+    before.remove(Key("Secret", "shop", "gone"))
+
+    after = ObjectStore(file)
+
+    assert after.find("Secret", "shop", "keys")["stringData"] == {"KEY": "hidden"}
+    assert after.find("Secret", "shop", "gone") is None
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_an_encrypted_secret_is_not_taken_for_its_content(deploy: Deployer, cluster: Cluster) -> None:
+    made = deploy.make(SECRET, **inputs(thing("Secret", "keys", stringData={"KEY": "hidden"})))
+    encrypted = {"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "ciphertext": "v1:abc"}
+
+    deploy.cloud.resume(SECRET, made.id, {**made.outputs, "data": encrypted})
+
+    assert cluster.get("Secret", "shop", "keys")["stringData"] == {"KEY": "hidden"}

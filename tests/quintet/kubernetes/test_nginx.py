@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from quintet.sandbox.kubernetes import fronts
@@ -338,3 +339,17 @@ def test_the_real_nginx_takes_the_translation(tool: Callable[[str], str], tmp_pa
 
     assert checked.returncode == 0, checked.stderr
     shutil.rmtree(tmp_path / "tmp")
+
+
+@pytest.mark.parametrize("fronted", ["nginx"], indirect=True)
+async def test_nginx_that_ends_is_not_brought_back_by_pods_that_change(fronted: Running) -> None:
+    [old] = await fronted.pods("front")
+    async with httpx.AsyncClient(timeout=20) as client:
+        slow = asyncio.create_task(client.get(f"http://{old.address}:{old.port}/stable"))
+        removing = asyncio.create_task(fronted.delete("Deployment", "front"))
+
+        await fronted.apply(deployment(replicas=3, environment={"VERSION": "1"}, container=NOTICE))
+        await removing
+        await slow
+
+    assert not psutil.pid_exists(old.pid)
