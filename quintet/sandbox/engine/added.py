@@ -4,6 +4,8 @@ A cluster's security group is a part of its `vpcConfig`: a change of that input 
 make it unknown.
 """
 
+from typing import Any
+
 from quintet.sandbox.engine.cloud import Properties
 
 
@@ -27,9 +29,10 @@ def merged(beyond: Properties, inputs: Properties) -> Properties:
 
 
 def as_declared(inputs: Properties, real: Properties) -> Properties:
-    """What was read, in the form of what was declared: without what the cloud adds, and without what it leaves out."""
-    return {
-        key: as_declared(value, real[key]) if isinstance(value, dict) and isinstance(real[key], dict) else real[key]
-        for key, value in inputs.items()
-        if real.get(key) is not None
-    }
+    """What was read in the form of what was declared: without what the cloud adds, and with what it does not tell."""
+
+    def read(key: str, value: Any) -> Any:  # noqa: ANN401  any property
+        found = real.get(key)
+        return as_declared(value, found) if isinstance(value, dict) and isinstance(found, dict) else found
+
+    return {key: value if real.get(key) is None else read(key, value) for key, value in inputs.items()}

@@ -161,7 +161,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if real is None:
             return provider_pb2.ReadResponse()
         seen = as_declared(inputs, real)
-        return provider_pb2.ReadResponse(id=request.id, properties=encode(known | real), inputs=encode(inputs | seen))
+        return provider_pb2.ReadResponse(id=request.id, properties=encode(known | real), inputs=encode(seen))
 
     # -- Functions
 

@@ -19,7 +19,8 @@ def test_an_input_that_is_no_longer_declared_is_no_output_any_more() -> None:
 
 def test_what_is_read_is_compared_as_it_was_declared() -> None:
     assert as_declared(GIVEN, MADE) == GIVEN
-    assert as_declared(GIVEN, {**MADE, "network": {"subnets": ["t"], "group": "sg"}}) == {
+    assert as_declared({**GIVEN, "tags": None}, {**MADE, "network": {"subnets": ["t"], "group": "sg"}}) == {
         "name": "a",
-        "network": {"subnets": ["t"]},
+        "network": {"subnets": ["t"], "public": True},
+        "tags": None,
     }
