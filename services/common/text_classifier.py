@@ -6,15 +6,18 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
 from services.common.artifacts import LocalModel
 from services.common.errors import ModelUnavailable
 from services.common.lambda_environment import LambdaEnvironment
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 MODEL_FILE = "model.onnx"
 TOKENIZER_FILE = "tokenizer.json"
@@ -205,6 +208,8 @@ def load_session(
     Raises:
         ModelUnavailable: The file is no model that onnxruntime can load.
     """
+    import onnxruntime  # noqa: PLC0415 - what only tokenizes does without
+
     try:
         return onnxruntime.InferenceSession(str(path), _session_options(threads, spins=spins), providers=[*providers])
     except Exception as error:  # onnxruntime's errors share no base class below Exception
@@ -214,6 +219,8 @@ def load_session(
 
 
 def _session_options(threads: int, *, spins: bool) -> onnxruntime.SessionOptions:
+    import onnxruntime  # noqa: PLC0415 - see above
+
     options = onnxruntime.SessionOptions()
     # Given threads are not derived from /proc or /sys, which Lambda hides in part (onnxruntime#10038).
     options.intra_op_num_threads = threads

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.common.errors import DeadlineExceeded, ModelUnavailable, Overloaded, ServiceError
-from services.common.text_classifier import Logits
-from services.sentiment.backends.base import Backend
+from services.sentiment.backends.base import Backend, Logits
+from services.sentiment.batch_budget import BatchBudget
 from services.sentiment.observer import Observer
 from services.sentiment.waiting import Job, Waiting
 
@@ -35,7 +35,7 @@ class BatchLimits:
     Attributes:
         max_batch_tokens: Padded tokens of one inference; a longer text runs alone.
         max_queue_tokens: Tokens that may wait; a request that comes to an empty queue may bring more.
-        target_p95_ms: What `services.sentiment.batch_budget` aims at.
+        target_p95_ms: What `services.sentiment.batch_budget` aims at, from a text's arrival to its answer.
     """
 
     max_batch_tokens: int
@@ -90,6 +90,7 @@ class Batching:
         self._closing = False
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._budget = BatchBudget(limits.max_batch_tokens, target_seconds=limits.target_p95_ms / 1000)
         self._tokens_per_second = _FIRST_GUESS_TOKENS_PER_SECOND
         self.failures = 0
         """Inferences that failed since the last one that did not."""
@@ -146,6 +147,11 @@ class Batching:
         return self._waiting.tokens
 
     @property
+    def batch_tokens(self) -> int:
+        """Padded tokens that one inference may have now."""
+        return self._budget.tokens
+
+    @property
     def running_seconds(self) -> float:
         """For how long the longest of the current inferences runs; 0 where there is none."""
         with self._changed:
@@ -175,7 +181,7 @@ class Batching:
                 self._changed.wait()
             alone = len(self._waiting) == 1 and not self._running
             now = self._clock()
-            jobs, late = self._waiting.take(self._budget(), now)
+            jobs, late = self._waiting.take(self._share(), now)
             if jobs:
                 self._runs_alone = alone
                 self._running[number] = now
@@ -191,10 +197,10 @@ class Batching:
                 self._changed.notify_all()
         self._tell(_Outcome(taken.jobs, result, taken.at, seconds))
 
-    def _budget(self) -> int:
+    def _share(self) -> int:
         """The tokens of the next batch: what waits is shared out among the threads that are free."""
         free = self._backend.parallel - len(self._running)
-        return min(self._limits.max_batch_tokens, math.ceil(self._waiting.tokens / free))
+        return min(self._budget.tokens, math.ceil(self._waiting.tokens / free))
 
     def _infer(self, jobs: Sequence[Job], *, alone: bool) -> list[list[float]] | ServiceError:
         try:
@@ -226,7 +232,9 @@ class Batching:
             return
         self.failures = 0
         self._measure(outcome)
+        now = self._clock()
         for job, row in zip(jobs, result, strict=True):
+            self._budget.observe(now - job.since)
             self._observer.waited(outcome.began - job.since)
             job.deliver(row)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from services.common.errors import ServiceError
-from services.common.text_classifier import TokenIds
+from services.sentiment.backends.base import Encoded
 
 MAX_PADDING = 1.25
 """Padded tokens over real ones at most: beyond it a second, shorter batch is faster."""
@@ -30,7 +30,7 @@ class Job:
         number: Its place in the order of arrival; 0 while it does not wait.
     """
 
-    ids: TokenIds
+    ids: Encoded
     deliver: Callable[[list[float] | ServiceError], None]
     deadline: float = math.inf
     since: float = 0.0

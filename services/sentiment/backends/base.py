@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from services.common.text_classifier import Logits, TokenIds
+import numpy as np
+from numpy.typing import NDArray
 
-Encoded = TokenIds
+Encoded = NDArray[np.int64]
 """The token ids of one text: int64 [length]."""
+Logits = NDArray[np.float32]
 
 
 class Backend(Protocol):

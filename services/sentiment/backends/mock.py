@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from services.common.artifacts import LocalModel
-from services.common.text_classifier import Logits, TokenIds
+from services.sentiment.backends.base import Encoded, Logits
 
 _POSITIVE = (
     "good great excellent love lovely wonderful happy best amazing perfect thanks thank pleased delighted beautiful"
@@ -49,22 +49,22 @@ class MockBackend:
         """
         self.max_length = model.manifest.max_length if model else 128
 
-    def encode(self, texts: Sequence[str]) -> list[TokenIds]:
+    def encode(self, texts: Sequence[str]) -> list[Encoded]:
         """See `Backend.encode`; an empty text is one token."""
         return [self._ids(text) for text in texts]
 
-    def infer(self, batch: Sequence[TokenIds], *, alone: bool = False) -> Logits:  # noqa: ARG002 - as every backend's
+    def infer(self, batch: Sequence[Encoded], *, alone: bool = False) -> Logits:  # noqa: ARG002 - as every backend's
         """See `Backend.infer`."""
         return np.array([_logits(ids) for ids in batch], dtype=np.float32)
 
-    def _ids(self, text: str) -> TokenIds:
+    def _ids(self, text: str) -> Encoded:
         words = _WORD.findall(text.lower().replace("\u2019", "'"))[: self.max_length]
         # Other words only count as tokens; a stable number keeps the ids a function of the text.
         ids = [_IDS.get(word) or _FIRST_OTHER_ID + zlib.crc32(word.encode()) % 30_000 for word in words]
         return np.array(ids or [_FIRST_OTHER_ID], dtype=np.int64)
 
 
-def _logits(ids: TokenIds) -> list[float]:
+def _logits(ids: Encoded) -> list[float]:
     feeling = {_NEGATIVE_ID: 0.0, _POSITIVE_ID: 0.0}
     tokens = ids.tolist()
     for index, token in enumerate(tokens):

@@ -1,5 +1,6 @@
 """Each backend answers as its model says; which one runs, and why others do not, is known."""
 
+import subprocess
 import sys
 import threading
 
@@ -12,6 +13,7 @@ from services.common.errors import ModelUnavailable
 from services.sentiment.backends import choose_backend
 from services.sentiment.backends.mock import MockBackend
 from services.sentiment.backends.onnx import CUDA, OnnxBackend
+from tests.conftest import ROOT
 from tests.services.tiny_model import LABELS, write_manifest, write_sentiment_model
 
 NEGATIVE, NEUTRAL, POSITIVE = range(3)
@@ -150,6 +152,25 @@ def test_auto_says_why_others_do_not_run(model, monkeypatch):
         "onnx": "onnxruntime is not installed: pip install 'quintet[sentiment]'.",
         "torch": "torch is not installed: pip install 'quintet[sentiment,torch]'.",
     }
+
+
+def test_without_any_runtime_the_mock_still_runs(model):
+    program = """if True:
+        import sys
+        from pathlib import Path
+        for name in ("onnxruntime", "torch", "transformers"):
+            sys.modules[name] = None
+        from services.common import artifacts
+        from services.sentiment.backends import choose_backend
+        from services.sentiment.predictor import Predictor
+        sys.stdout.write(choose_backend("auto", artifacts.verify(Path(sys.argv[1])), threads=1).backend.name)
+    """
+
+    found = subprocess.run(
+        [sys.executable, "-c", program, str(model.folder)], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+
+    assert (found.stdout, found.stderr) == ("mock", "")
 
 
 def test_auto_does_not_cover_up_a_model_that_is_refused(tmp_path, monkeypatch):
