@@ -28,6 +28,23 @@ EVERYTHING = {
     "moderationJwtIssuer": "https://issuer.example.com",
     "moderationJwtAudiences": ["quintet"],
     "moderationCorsOrigins": ["https://www.example.com"],
+    "clusterPublicAccess": ["203.0.113.0/24"],
+    "sentiment": True,
+    "sentimentStable": json.dumps(
+        {
+            "image": f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com/quintet-dev/sentiment@sha256:{'a' * 64}",
+            "model": "sentiment/1.0.0/",
+        }
+    ),
+    "sentimentCanaryWeight": 10,
+    "sentimentCache": "valkey",
+    "sentimentMonitoring": "operator",
+    "sentimentDomain": "sentiment.example.com",
+    "sentimentCertificate": f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/2",
+    "sentimentZone": "Z0123456789",
+    "sentimentAuthorization": "api_key",
+    "sentimentApiKeys": json.dumps({"partner": "a-key-that-nobody-guesses"}),
+    "sentimentCorsOrigins": ["https://www.example.com"],
 }
 REGISTRY = Registry(account=ACCOUNT, region="us-east-1")
 
