@@ -19,9 +19,17 @@ _LISTS = (
     ("sns", "list_topics", "Topics", "TopicArn"),
     ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
     ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
+    ("elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerName"),
+    ("elbv2", "describe_target_groups", "TargetGroups", "TargetGroupName"),
+    ("ec2", "describe_route_tables", "RouteTables", "RouteTableId"),
+    ("elasticache", "describe_serverless_caches", "ServerlessCaches", "ServerlessCacheName"),
 )
 # Parts of names and ids that are chosen anew whenever a resource is made; a digest is no such part.
-_RANDOM = re.compile(r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b|\b[0-9a-f]{8}\b")
+_RANDOM = re.compile(
+    r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
+    # VPC links; names and APIs; load balancers and EC2; names made of a prefix.
+    r"|\b(?:[0-9a-f]{6}|[0-9a-f]{8}|[0-9a-f]{16,17}|[0-9a-f]{26})\b"
+)
 
 
 def inventory(checkout: LiveCheckout) -> set[str]:
