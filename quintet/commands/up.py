@@ -77,7 +77,7 @@ class Up:
         client = Start(checkout=self.checkout, fresh=self.fresh, port=self.port, tell=self._tell).client()
         programs = str(prepared(self.checkout, cli).programs) if cli else ""
         mark = refused.mark()
-        done = self._deploy(client, programs)
+        done = self._deployed(client, programs, refused, mark)
         results = self._try(done["status"])
         client.settle()  # a function may write after its answer has gone out
         denials = refused.since(mark)
@@ -91,6 +91,19 @@ class Up:
             self._explain(results)
             raise failure
         return Exit.OK
+
+    def _deployed(self, client: Client, programs: str, refused: DenialLog, mark: int) -> Event:
+        """Deploys; where that fails, what IAM refused meanwhile is told with it, as it may be why."""
+        try:
+            return self._deploy(client, programs)
+        except QuintetError as error:
+            if not (denials := refused.since(mark)):
+                raise
+            cause = _refused(denials, [])
+            message = f"{error.message}\n{cause.message}"
+            raise QuintetError(
+                message, advice=cause.advice, exit_code=error.exit_code, details=cause.details
+            ) from error
 
     def _deploy(self, client: Client, programs: str) -> Event:
         request = {"services": list(self.services), "engine": self.engine, "programs": programs}

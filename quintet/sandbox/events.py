@@ -14,6 +14,9 @@ Event = dict[str, Any]
 _MODEL_ERROR = "ModelError"
 """What the program raises about a model's files. Known by name: this room imports nothing of `stacks`."""
 
+_ROLLOUT_ERROR = "RolloutError"
+"""What quintet.sandbox.kubernetes raises with the last words of a pod, whatever these are about."""
+
 _MANIFEST = "manifest.json"
 """Every model has one: a complaint about it, also one of the settings, is about a model that is not there."""
 
@@ -75,7 +78,8 @@ def explain(error: BaseException, checkout: Checkout, *, told: tuple[type[BaseEx
         if type(cause).__name__ == _MODEL_ERROR:
             return model_missing(str(cause))
     if isinstance(error, told):
-        return model_missing(str(error)) if _MANIFEST in str(error) else QuintetError(str(error))
+        of_a_pod = any(type(cause).__name__ == _ROLLOUT_ERROR for cause in _chain(error))
+        return model_missing(str(error)) if _MANIFEST in str(error) and not of_a_pod else QuintetError(str(error))
     return QuintetError(
         f"{type(error).__name__}: {error}", advice=f"The traceback is in {checkout.logs / 'daemon.log'}."
     )

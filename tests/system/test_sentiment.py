@@ -168,7 +168,9 @@ def test_a_missing_permission_fails_and_names_role_and_action(live: LiveCheckout
     up = live.up()
 
     assert up.returncode == Exit.FAILED, up.stdout
-    assert "s3:GetObject" in up.stderr or "AccessDenied" in up.stderr, up.stderr
+    assert "IAM refused" in up.stderr
+    assert "may not s3:GetObject on arn:aws:s3:::" in up.stderr
+    assert "stacks/sentiment.py" in up.stderr
     assert predict(live).status_code == 200
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import subprocess
 import time
@@ -23,6 +24,8 @@ from quintet.sandbox.kubernetes.probes import Watch
 from quintet.sandbox.kubernetes.programs import Program
 
 LAST_LINES = 15
+_LAST_ERRORS = 3
+_ERROR = re.compile(r"\b(ERROR|CRITICAL|FATAL|Traceback|emerg|alert|crit)\b")
 _LEAST_GRACE_SECONDS = 2.0
 """What a kubelet leaves a container whose preStop hook took all the time."""
 
@@ -81,10 +84,11 @@ class ContainerRun:
         self.started = self.ready = False
         self.reason, self.message = "ContainerCreating", "it has not been started yet"
         self.waiting_since: float | None = None
-        self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._lines: deque[str] = deque(maxlen=LAST_LINES)
+        self._errors: deque[str] = deque(maxlen=_LAST_ERRORS)
         self._group: ProcessGroup | None = None
         self._launch: Launch | None = None
-        self._readiness: Watch | None = None
+        self._asked: Watch | None = None
         self._watches: set[asyncio.Task[None]] = set()
         self._killing: set[asyncio.Task[None]] = set()
         self._killed_for = ""
@@ -104,8 +108,13 @@ class ContainerRun:
     @property
     def problem(self) -> str:
         """Why it is not ready, with what its readiness probe was told last."""
-        asked = self._readiness.problem if self._readiness and not self.ready else ""
+        asked = self._asked.problem if self._asked and not self.ready else ""
         return asked or self.message
+
+    @property
+    def last_lines(self) -> list[str]:
+        """What it said last: of one that runs its errors, as it may say much of the questions that it is asked."""
+        return list(self._errors if self.pid and self._errors else self._lines)
 
     def start(self) -> None:
         """Starts it, and again whenever it ends."""
@@ -236,7 +245,7 @@ class ContainerRun:
         if self.spec.memory_bytes:
             self._ask(self._watch_memory(self.spec.memory_bytes))
         if self.spec.startup:
-            self._watch(self.spec.startup, self._startup_changed)
+            self._asked = self._watch(self.spec.startup, self._startup_changed)
         else:
             self._startup_changed(True, "")
 
@@ -248,7 +257,7 @@ class ContainerRun:
         if self.spec.liveness:
             self._watch(self.spec.liveness, self._liveness_changed)
         if self.spec.readiness:
-            self._readiness = self._watch(self.spec.readiness, self._readiness_changed)
+            self._asked = self._watch(self.spec.readiness, self._readiness_changed)
         else:
             self._readiness_changed(True, "")
 
@@ -290,7 +299,7 @@ class ContainerRun:
         for task in list(self._watches):
             task.cancel()
         self.started = self.ready = False
-        self._readiness = None
+        self._asked = None
 
     async def _execute(self, command: tuple[str, ...], seconds: float) -> int:
         """Runs a command beside the process, with its environment; its exit status."""
@@ -319,7 +328,9 @@ class ContainerRun:
         self._host.changed()
 
     def _line(self, text: str) -> None:
-        self.last_lines.append(text)
+        self._lines.append(text)
+        if _ERROR.search(text):
+            self._errors.append(text)
         self._host.write(text)
 
 

@@ -355,3 +355,19 @@ async def test_nothing_is_left_when_the_cluster_stops(running: Running) -> None:
     assert list((running.folder / "scratch").iterdir()) == []
     with pytest.raises(httpx.ConnectError):
         await running.get(pods[0], "/")
+
+
+async def test_a_pod_that_runs_and_is_not_ready_fails_with_its_errors_and_not_with_its_chatter(
+    running: Running,
+) -> None:
+    chatty = (
+        'import time\nprint(\'{"level":"ERROR","message":"no model"}\', flush=True)\n'
+        "while True:\n    print('asked', flush=True)\n    time.sleep(0.01)"
+    )
+    running.build("chatty", chatty)
+
+    with pytest.raises(RolloutError) as raised:
+        await running.apply(deployment(container={"image": "chatty@sha256:0"}, spec={"progressDeadlineSeconds": 1}))
+
+    assert "no model" in str(raised.value)
+    assert "asked\n" not in str(raised.value)
