@@ -257,3 +257,12 @@ def test_arguments_that_make_no_sense_are_refused(context: Path, changes: dict[s
 def test_a_registry_without_an_address_is_refused(account: str, region: str, wrong: str) -> None:
     with pytest.raises(ArgumentsError, match=f"{wrong} is"):
         Registry(account=account, region=region)
+
+
+def test_nodes_of_a_cluster_pull_without_a_policy_for_lambda(declare: Declare, tmp_path: Path) -> None:
+    context = small_context(tmp_path / "context")
+
+    recording = declare(lambda: an_image(context, pulled_by="nodes"))
+
+    assert recording.of("aws:ecr/repositoryPolicy:RepositoryPolicy") == []
+    assert recording.one("aws:ecr/repository:Repository")
