@@ -16,7 +16,7 @@ from tests.ports import free_port
 from tests.quintet.small_checkout import SmallCheckout
 
 # What a user's `git clone` brings that `quintet up` needs.
-PARTS = ("quintet", "services", "stacks", "models/moderation", "requirements")
+PARTS = ("quintet", "services", "stacks", "models/moderation", "models/sentiment", "requirements")
 EDITABLE = ("services", "stacks")
 _NOT_COPIED = shutil.ignore_patterns("__pycache__", ".quintet")
 

@@ -13,7 +13,9 @@ import yaml
 from tests.system.conftest import LiveCheckout
 
 FENCE = re.compile(r"^```sh(?: (?P<where>\w+))?\n(?P<commands>.*?)^```$", re.MULTILINE | re.DOTALL)
-DOCUMENTS = ("README.md", "docs/deploying.md", "docs/moderation.md", "docs/sandbox.md")
+DOCUMENTS = ("README.md", "docs/deploying.md", "docs/moderation.md", "docs/sandbox.md", "docs/sentiment.md")
+SERVICES = {"moderation": '"is_toxic"', "sentiment": '"confidence"'}
+"""What every service's own page gets for an answer."""
 
 
 def commands(repository: Path, where: str | None, *documents: str) -> list[str]:
@@ -60,18 +62,37 @@ def test_the_commands_of_the_readme_work_one_after_another(repository: Path, clo
     assert lines[:2] == ["make up", "make test"]
     assert result.returncode == 0, result.stdout + result.stderr
     assert "moderation  healthy" in result.stdout
+    assert "sentiment   healthy" in result.stdout
     assert "test_locks" in result.stdout
 
 
-def test_the_commands_of_the_documents_work_on_a_running_sandbox(live: LiveCheckout, repository: Path) -> None:
-    lines = commands(repository, "sandbox")
-
+def typed(live: LiveCheckout, repository: Path, document: str, **environment: str) -> str:
+    """What the commands of a document for a running sandbox print."""
+    lines = commands(repository, "sandbox", document)
     path = f"{repository / '.venv' / 'bin'}:{os.environ['PATH']}"
-    result = bash(lines, live.root, PATH=path, URL=live.url("moderation").rstrip("/"))
+
+    result = bash(lines, live.root, PATH=path, **environment)
 
     assert lines
     assert result.returncode == 0, result.stdout + result.stderr
-    assert '"is_toxic"' in result.stdout
+    return result.stdout
+
+
+def test_the_commands_of_the_sandboxs_page_work(live: LiveCheckout, repository: Path) -> None:
+    assert "emulator" in typed(live, repository, "docs/sandbox.md")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_the_commands_of_a_services_page_work(live: LiveCheckout, repository: Path, service: str) -> None:
+    printed = typed(live, repository, f"docs/{service}.md", URL=live.url(service).rstrip("/"))
+
+    assert SERVICES[service] in printed
+
+
+def test_no_document_has_commands_that_nobody_types(repository: Path) -> None:
+    pages = {"docs/sandbox.md", *(f"docs/{service}.md" for service in SERVICES)}
+
+    assert {document for document in DOCUMENTS if commands(repository, "sandbox", document)} == pages
 
 
 # Notes down what it is told; knows a deployed stack whose endpoints are those of the live sandbox.
