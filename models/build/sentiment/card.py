@@ -33,8 +33,8 @@ _LIMITS = """
 - English only. It knows the words that its sentences use: rare words, new slang and opinions that need knowledge of the
   world ("the ending could have been written by my cat") are often called neutral.
 - Sarcasm is found where a pattern gives it away ("Great, it broke again"), seldom otherwise.
-- One label for a whole text: a long text with several opinions gets the one that its words weigh most for. Texts longer
-  than {length} tokens are cut off.
+- One label for a whole text: a long text with several opinions gets the one that its words weigh most for, and a single
+  opinion among three or more plain facts is often drowned: neutral. Texts longer than {length} tokens are cut off.
 - The probabilities are those of a model trained on even thirds of each label; where one label is rarer, they are too
   high for it.
 - Held-out templates share their words with the training ones, and the suites are minimal pairs: both say what was
