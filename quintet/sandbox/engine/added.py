@@ -4,9 +4,23 @@ A cluster's security group is a part of its `vpcConfig`: a change of that input 
 make it unknown.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from quintet.sandbox.engine.cloud import Properties
+from quintet.sandbox.engine.cloud import UNKNOWN, Properties
+
+WITHIN_INPUTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "aws:apigatewayv2/domainName:DomainName": ("domainNameConfiguration", ("hostedZoneId", "targetDomainName")),
+    "aws:eks/cluster:Cluster": ("vpcConfig", ("clusterSecurityGroupId", "vpcId")),
+}
+"""What AWS computes within a structure that the program gives."""
+
+
+def foreseen(type_: str, inputs: Properties) -> Properties:
+    """What a preview knows of a new resource: its inputs, and not what AWS will compute within them."""
+    structure, names = WITHIN_INPUTS.get(type_, ("", ()))
+    given = inputs.get(structure)
+    return {**inputs, structure: {**given, **dict.fromkeys(names, UNKNOWN)}} if isinstance(given, dict) else inputs
 
 
 def added(outputs: Properties, inputs: Properties) -> Properties:

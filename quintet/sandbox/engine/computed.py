@@ -9,6 +9,7 @@ from functools import cache
 from pulumi import _types
 from pulumi.runtime import rpc
 
+from quintet.sandbox.engine.added import WITHIN_INPUTS
 from quintet.sandbox.engine.aws_names import AwsName
 from quintet.sandbox.engine.cloud import Properties
 
@@ -16,11 +17,6 @@ _CREATED = "2026-01-01T00:00:00Z"
 _NAME_INPUTS = ("name", "statementId")
 _ACCOUNT_KEYS = frozenset({"accountId", "owner", "ownerId", "registryId"})
 _DATE_ENDINGS = ("Date", "Time", "Modified", "At")
-_WITHIN_INPUTS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "aws:eks/cluster:Cluster": ("vpcConfig", ("clusterSecurityGroupId", "vpcId")),
-    "aws:apigatewayv2/domainName:DomainName": ("domainNameConfiguration", ("hostedZoneId", "targetDomainName")),
-}
-"""What AWS computes within a structure that the program gives."""
 _NESTING = 3  # deeper computed structures do not occur; some types refer to themselves
 
 
@@ -69,8 +65,8 @@ def computed_outputs(type_: str, inputs: Properties, name: AwsName) -> Propertie
         outputs[key] = name.region if key == "region" else None if key in given else _value(key, kind, inputs, name)
     if "tagsAll" in _types.resource_types(cls):
         outputs["tagsAll"] = inputs.get("tags", {})
-    if type_ in _WITHIN_INPUTS:
-        structure, added = _WITHIN_INPUTS[type_]
+    if type_ in WITHIN_INPUTS:
+        structure, added = WITHIN_INPUTS[type_]
         outputs[structure] = {**inputs[structure], **{key: _text(key, inputs, name) for key in added}}
     return outputs
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from quintet.sandbox.engine.added import added, merged
+from quintet.sandbox.engine.added import added, foreseen, merged
 from quintet.sandbox.engine.cloud import Cloud
 from quintet.sandbox.engine.errors import SandboxError
 from quintet.sandbox.engine.plan import Plan
@@ -53,6 +53,8 @@ class Realiser:
         elif old is not None and plan.operation == "update":
             planned = self.cloud.planned(resource.type, added(old.outputs, old.inputs), resource.inputs)
             resource = replace(resource, id=old.id, outputs=planned)
+        else:
+            resource = replace(resource, outputs=foreseen(resource.type, resource.inputs))
         self.progress.tell(plan.operation, resource, plan.changed)
         self.state.put(resource)
         return resource

@@ -18,7 +18,7 @@ import grpc
 from google.protobuf import empty_pb2, struct_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
-from quintet.sandbox.engine.added import added, as_declared, merged
+from quintet.sandbox.engine.added import added, as_declared, foreseen, merged
 from quintet.sandbox.engine.cloud import UNKNOWN, Cloud, Diff, Properties
 from quintet.sandbox.engine.codec import decode, encode
 from quintet.sandbox.engine.errors import SandboxError, SandboxUnsupported
@@ -133,7 +133,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         """Make it; in a preview what is not an input stays unknown."""
         inputs = self._inputs(request.properties)
         if request.preview:
-            return provider_pb2.CreateResponse(id="", properties=encode(inputs))
+            return provider_pb2.CreateResponse(id="", properties=encode(foreseen(_type(request.urn), inputs)))
         id_, outputs = self._cloud.create(_type(request.urn), inputs)
         return provider_pb2.CreateResponse(id=id_, properties=encode(inputs | outputs))
 

@@ -1,6 +1,7 @@
 """What AWS computes within a structure that the program gives stays through changes, previews and refreshes."""
 
-from quintet.sandbox.engine.added import added, as_declared, merged
+from quintet.sandbox.engine.added import added, as_declared, foreseen, merged
+from quintet.sandbox.engine.cloud import UNKNOWN
 
 GIVEN = {"name": "a", "network": {"subnets": ["s"], "public": True}}
 MADE = {"name": "a", "arn": "b", "network": {"subnets": ["s"], "public": True, "group": "sg"}}
@@ -24,3 +25,10 @@ def test_what_is_read_is_compared_as_it_was_declared() -> None:
         "network": {"subnets": ["t"], "public": True},
         "tags": None,
     }
+
+
+def test_a_preview_does_not_know_what_aws_will_compute_within_an_input() -> None:
+    cluster = foreseen("aws:eks/cluster:Cluster", {"name": "a", "vpcConfig": {"subnetIds": ["s"]}})
+
+    assert cluster["vpcConfig"] == {"subnetIds": ["s"], "clusterSecurityGroupId": UNKNOWN, "vpcId": UNKNOWN}
+    assert foreseen("aws:s3/bucket:Bucket", {"bucket": "a"}) == {"bucket": "a"}
