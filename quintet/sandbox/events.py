@@ -78,7 +78,8 @@ def explain(error: BaseException, checkout: Checkout, *, told: tuple[type[BaseEx
         if type(cause).__name__ == _MODEL_ERROR:
             return model_missing(str(cause))
     if isinstance(error, told):
-        of_a_pod = any(type(cause).__name__ == _ROLLOUT_ERROR for cause in _chain(error))
+        causes = [cause for each in _chain(error) for cause in (each, getattr(each, "cause", None))]
+        of_a_pod = any(type(cause).__name__ == _ROLLOUT_ERROR for cause in causes)
         return model_missing(str(error)) if _MANIFEST in str(error) and not of_a_pod else QuintetError(str(error))
     return QuintetError(
         f"{type(error).__name__}: {error}", advice=f"The traceback is in {checkout.logs / 'daemon.log'}."

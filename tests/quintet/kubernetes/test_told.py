@@ -39,6 +39,8 @@ def test_the_status_says_what_stands_in_for_another_program(capsys: pytest.Captu
 def test_a_pod_that_speaks_of_its_manifest_is_no_missing_model_of_the_checkout(tmp_path) -> None:
     failed = ResourceFailedError("urn:pulumi:s::p::t::n", RolloutError("it said: manifest.json is not in the bucket"))
 
+    failed.__cause__ = RuntimeError("what the SDK made of it")
+
     told = explain(failed, Checkout(tmp_path, tmp_path), told=(SandboxError,))
 
     assert told.exit_code is Exit.FAILED
