@@ -21,14 +21,14 @@ _LISTS = (
     ("cloudwatch", "list_dashboards", "DashboardEntries", "DashboardName"),
     ("elbv2", "describe_load_balancers", "LoadBalancers", "LoadBalancerName"),
     ("elbv2", "describe_target_groups", "TargetGroups", "TargetGroupName"),
-    ("ec2", "describe_route_tables", "RouteTables", "RouteTableId"),
     ("elasticache", "describe_serverless_caches", "ServerlessCaches", "ServerlessCacheName"),
 )
 # Parts of names and ids that are chosen anew whenever a resource is made; a digest is no such part.
 _RANDOM = re.compile(
     r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
-    # VPC links; names and APIs; load balancers and EC2; names made of a prefix.
-    r"|\b(?:[0-9a-f]{6}|[0-9a-f]{8}|[0-9a-f]{16,17}|[0-9a-f]{26})\b"
+    # VPC links; names and APIs; EC2; names made of a prefix.
+    r"|\b(?:[0-9a-f]{6}|[0-9a-f]{8}|[0-9a-f]{17}|[0-9a-f]{26})\b"
+    r"|(?<=/)[0-9a-z]{16}\b"  # load balancers
 )
 
 
