@@ -108,20 +108,6 @@ def test_the_weights_for_torch_fit_the_configuration_beside_them():
     assert tensors["classifier.weight"]["shape"] == [3, config["hidden_size"]]
 
 
-def test_the_weights_for_torch_answer_as_the_onnx_file_does():
-    transformers = pytest.importorskip("transformers", reason="transformers is an extra of the service: torch")
-    torch = pytest.importorskip("torch", reason="torch is an extra of the service: torch")
-    network = transformers.AutoModelForSequenceClassification.from_pretrained(FOLDER).eval()
-    session = onnxruntime.InferenceSession(str(FOLDER / "model.onnx"), providers=["CPUExecutionProvider"])
-    ids = np.random.default_rng(3).integers(4, 4000, (4, 24))
-
-    with torch.no_grad():
-        exact = network(input_ids=torch.tensor(ids), attention_mask=torch.ones(4, 24, dtype=torch.int64)).logits
-    (quantized,) = session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
-
-    assert np.abs(classes.softmax(exact.numpy()) - classes.softmax(quantized)).max() < 0.1
-
-
 def test_the_model_file_names_no_path_of_the_machine_that_made_it():
     content = (FOLDER / "model.onnx").read_bytes()
 

@@ -39,7 +39,8 @@ _LIMITS = """
   high for it.
 - Held-out templates share their words with the training ones, and the suites are minimal pairs: both say what was
   learned, not what to expect. The blind set is the better guess.
-- The blind set is one author's, who also wrote the training text afterwards. {looks}
+- The blind set is one author's, who also wrote the training text afterwards: 86 of its texts share five words in a row
+  with some training template, and without these 81.6% were right when it was counted. {looks}
 """
 _LOOKS = (
     "Its aggregates, never the model's answers to single texts, were looked at while the training text was widened "

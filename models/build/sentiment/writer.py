@@ -140,8 +140,8 @@ class Writer:
             parts = [self._clause(label, rng), self._clause(rng.choice((label, NEUTRAL)), rng)]
             rng.shuffle(parts)
             return Example(_sentence(rng.choice(_AND).join(parts), rng), frozenset({label}), "joined")
-        told = [self._single(label, rng).text for _ in range(rng.choice((1, 1, 1, 2, 3)))]
-        told += [self._single(NEUTRAL, rng).text for _ in range(rng.choice((0, 1, 2, 3, 3)) + (label == NEUTRAL))]
+        told = [self._single(label, rng).text for _ in range(rng.choice((1, 1, 2, 2, 3)))]
+        told += [self._single(NEUTRAL, rng).text for _ in range(rng.choice((0, 1, 1, 2, 3)) + (label == NEUTRAL))]
         rng.shuffle(told)
         if label != NEUTRAL and len(told) > 1 and rng.random() < TURNED:
             turn = rng.choice(_IN_THE_END) + self._single(label, rng).text
