@@ -26,8 +26,8 @@ _LISTS = (
 # Parts of names and ids that are chosen anew whenever a resource is made; a digest is no such part.
 _RANDOM = re.compile(
     r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"
-    # VPC links; names and APIs; EC2; names made of a prefix.
-    r"|\b(?:[0-9a-f]{6}|[0-9a-f]{8}|[0-9a-f]{17}|[0-9a-f]{26})\b"
+    # VPC links; names and APIs; hashes of what holds such names; EC2; names made of a prefix.
+    r"|\b(?:[0-9a-f]{6}|[0-9a-f]{8}|[0-9a-f]{10}|[0-9a-f]{17}|[0-9a-f]{26})\b"
     r"|(?<=/)[0-9a-z]{16}\b"  # load balancers
 )
 
