@@ -14,12 +14,14 @@ from quintet.sandbox.engine import Recording, Resource, record
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "images" / "quintet.svg"
-STACK = "dev"
+STACK = "prod"  # has every service
 
 # Type token -> column and caption. A type that is not here has no box; arrows pass through it.
 SHOWN = {
     "aws:apigatewayv2/api:Api": (1, "HTTP API"),
+    "aws:lb/loadBalancer:LoadBalancer": (2, "load balancer, internal"),
     "aws:lambda/function:Function": (2, "Lambda, container"),
+    "kubernetes:apps/v1:Deployment": (2, "pods on Kubernetes"),
     "docker-build:index:Image": (3, "ECR image"),
     "aws:s3/bucket:Bucket": (3, "S3 bucket"),
     "aws:dynamodb/table:Table": (3, "DynamoDB table"),
@@ -60,7 +62,7 @@ def boxes(recording: Recording) -> list[Box]:
     for resource in recording.resources:
         if resource.type in SHOWN:
             column, caption = SHOWN[resource.type]
-            title = resource.name.split("-")[0] if "alarms" in caption else resource.name
+            title = resource.name.split("-")[0] if "alarms" in caption else resource.name.removesuffix("-deployment")
             found.setdefault((column, caption, title), []).append(resource)
     rows = dict.fromkeys(range(len(COLUMNS)), 0)
     drawn = [Box(urns=frozenset(), column=0, row=0, title="your client", caption="HTTPS")]
