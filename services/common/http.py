@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -89,6 +89,7 @@ class HttpConventions:
         metrics: RequestMetrics,
         max_body_bytes: int | None,
         log_from_ms: float = 0.0,
+        probes: Collection[str] = (),
         closing: Callable[[], bool] = lambda: False,
     ) -> None:
         """Wraps an app.
@@ -99,6 +100,8 @@ class HttpConventions:
             metrics: Where requests are counted.
             max_body_bytes: The longest body, which is read before the app is called; None leaves it to the routes.
             log_from_ms: A request that took less and did not fail is told at DEBUG instead of INFO.
+            probes: Routes that are asked every second or so, and told at DEBUG whatever they answer: who answers them
+                tells a change.
             closing: Whether clients shall go elsewhere, so that their connections close after the answer.
         """
         self._app = app
@@ -106,6 +109,7 @@ class HttpConventions:
         self._metrics = metrics
         self._max_body_bytes = max_body_bytes
         self._log_from_ms = log_from_ms
+        self._probes = frozenset(probes)
         self._closing = closing
         self._cold = True
 
@@ -163,7 +167,7 @@ class HttpConventions:
         route = getattr(scope.get("route"), "path", "unmatched")
         method = scope["method"] if scope["method"] in _METHODS else "other"
         self._metrics.request(exchange, method=method, route=route, latency_ms=latency_ms)
-        quiet = latency_ms < self._log_from_ms and exchange.status < _SERVER_ERROR
+        quiet = route in self._probes or (latency_ms < self._log_from_ms and exchange.status < _SERVER_ERROR)
         if quiet and self._logger.log_level > logging.DEBUG:
             return
         line: dict[str, Any] = {"method": method, "route": route, "status": exchange.status}

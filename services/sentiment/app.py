@@ -32,6 +32,8 @@ from services.sentiment.wiring import Services
 SLOW_MS = 1000.0
 """At INFO only requests that took this long, or failed, are told one by one: nginx's log has them all."""
 
+PROBES = ("/livez", "/readyz", "/healthz", "/metrics")
+
 _FAULTS = documented(400, 401, 408, 413, 415, 422, 429, 503, 504)
 _EXTRA = {"parameters": [TIMEOUT_PARAMETER]}
 # For the documentation and its "Authorize" alone: `JsonRoute` asks `services.authorization` before it reads a body.
@@ -139,6 +141,7 @@ def create_app(services: Services) -> FastAPI:
         metrics=services.metrics,
         max_body_bytes=None,
         log_from_ms=SLOW_MS,
+        probes=PROBES,
         closing=lambda: services.health.draining,
     )
     if services.settings.cors_origins:

@@ -199,6 +199,16 @@ def test_only_slow_requests_and_failures_are_told_where_a_service_wants_it_so(ca
     assert '"status":500' in lines[-1]
 
 
+def test_a_probe_is_not_told_whatever_it_is_answered(capsys):
+    client = TestClient(app_with(probes=("/fine",)), raise_server_exceptions=False)
+
+    client.get("/fine")
+    client.get("/broken")
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if '"message":"Request"' in line]
+    assert ['"route":"/broken"' in line for line in lines] == [True]
+
+
 def test_clients_of_a_service_that_ends_are_told_to_go_elsewhere():
     ending: list[bool] = []
     client = TestClient(app_with(closing=lambda: bool(ending)))
