@@ -100,7 +100,7 @@ LIVES: list[tuple[str, Callable[[Deployer], dict[str, Any]], dict[str, Any]]] = 
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("token", "made", "changed"), LIVES, ids=lambda value: str(value)[:60])
+@pytest.mark.parametrize(("token", "made", "changed"), LIVES, ids=[life[0] for life in LIVES])
 def test_an_object_is_made_read_changed_and_deleted(
     deploy: Deployer, token: str, made: Callable[[Deployer], dict[str, Any]], changed: dict[str, Any]
 ) -> None:
