@@ -46,7 +46,7 @@ def quintet(folder: Path, port: int, *, threads: int, target_p95_ms: int) -> Ser
             "CORS_ORIGINS": "[]",
             "RATE_LIMIT": "0",
             "CONCURRENCY_PER_KEY": "0",
-            "MAX_BATCH_TOKENS": "1024",
+            "MAX_BATCH_TOKENS": "4096",
             "MAX_QUEUE_TOKENS": "65536",
             "TARGET_P95_MS": str(target_p95_ms),
             "REQUEST_TIMEOUT_MS": "30000",
