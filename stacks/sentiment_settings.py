@@ -1,11 +1,11 @@
 """What an environment may set about the sentiment service."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-from stacks.sections import Absent, CertificateArn, HostName, Listed, Section, Site, Text, Url, ZoneId, model_directory
+from stacks.http_api_settings import BehindHttpApi
+from stacks.sections import Absent, Listed, Text
 
 SHORTEST_KEY = 20
 """Characters of an API key; their hashes must not be found by trying."""
@@ -25,17 +25,13 @@ class Version(BaseModel):
     model: Annotated[str, Field(pattern=r"^sentiment/[A-Za-z0-9][A-Za-z0-9._-]*/$")]
 
 
-class Sentiment(Section):
+class Sentiment(BehindHttpApi):
     """Settings of the sentiment service; each key begins with `sentiment`.
 
     Attributes:
-        model: The directory of the model, from the repository's root.
         backend: What runs the model; `auto` takes the first that works.
         authorization: Who may call.
         api_keys: Keys by name, for authorization api_key; secret.
-        jwt_issuer: Whose tokens are taken.
-        jwt_audiences: For whom they must be.
-        cors_origins: Sites whose pages may call.
         cpu: Of a pod, in thousandths of a CPU.
         memory: Of a pod, in MB.
         min_replicas: Pods at rest.
@@ -44,23 +40,13 @@ class Sentiment(Section):
         target_p95: What the batching aims at, in ms.
         cache: What pods share answers and limits in.
         monitoring: Whether the cluster has the Prometheus operator.
-        throttle_rate: Requests a second, sustained.
-        throttle_burst: Requests at once.
-        domain: An address of one's own.
-        certificate: Of an issued ACM certificate for it.
-        zone: The Route 53 zone that gets the record.
-        log_level: Of the service's own lines.
         stable: What stays live while this program's own version is the canary.
         canary_weight: That canary's share of the callers, in percent.
     """
 
-    model: Path
     backend: Literal["auto", "onnx", "torch", "mock"]
     authorization: Literal["none", "api_key", "jwt", "iam"]
     api_keys: Annotated[dict[Text, SecretStr], Listed]
-    jwt_issuer: Annotated[Url | None, Absent]
-    jwt_audiences: Annotated[tuple[Text, ...], Listed]
-    cors_origins: Annotated[tuple[Site, ...], Listed]
     cpu: Annotated[int, Field(ge=250, le=16_000)]
     memory: Annotated[int, Field(ge=256, le=32_768)]
     min_replicas: Annotated[int, Field(ge=1, le=100)]
@@ -69,19 +55,8 @@ class Sentiment(Section):
     target_p95: Annotated[int, Field(ge=5, le=10_000)]
     cache: Literal["none", "valkey"]
     monitoring: Literal["none", "operator"]
-    throttle_rate: Annotated[int, Field(ge=1, le=10_000)]
-    throttle_burst: Annotated[int, Field(ge=1, le=5_000)]
-    domain: Annotated[HostName | None, Absent]
-    certificate: Annotated[CertificateArn | None, Absent]
-    zone: Annotated[ZoneId | None, Absent]
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
     stable: Annotated[Version | None, Listed, Absent]
     canary_weight: Annotated[int, Field(ge=0, le=50)]
-
-    @field_validator("model")
-    @classmethod
-    def _in_the_repository(cls, model: Path) -> Path:
-        return model_directory(model)
 
     @field_validator("api_keys")
     @classmethod
@@ -95,16 +70,6 @@ class Sentiment(Section):
             raise ValueError(f"{', '.join(short)}: a key has {SHORTEST_KEY} characters or more")
         return keys
 
-    @field_validator("jwt_issuer", "jwt_audiences")
-    @classmethod
-    def _with_jwt_only(cls, value: object, info: ValidationInfo) -> object:
-        authorization = info.data.get("authorization")
-        if authorization == "jwt" and not value:
-            raise ValueError("authorization by jwt needs it")
-        if authorization in {"none", "api_key", "iam"} and value:
-            raise ValueError(f"goes with authorization jwt, not {authorization}")
-        return value
-
     @field_validator("max_replicas")
     @classmethod
     def _no_fewer_than_at_rest(cls, most: int, info: ValidationInfo) -> int:
@@ -112,17 +77,6 @@ class Sentiment(Section):
         if most < least:
             raise ValueError(f"no fewer than the {least} of sentimentMinReplicas")
         return most
-
-    @field_validator("certificate", "zone")
-    @classmethod
-    def _with_a_domain_only(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if "domain" not in info.data:  # it is wrong itself, and told
-            return value
-        if value and not info.data["domain"]:
-            raise ValueError("goes with a domain, and none is set")
-        if info.field_name == "certificate" and info.data["domain"] and not value:
-            raise ValueError("a domain needs an issued certificate in the same region")
-        return value
 
     @field_validator("canary_weight")
     @classmethod

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Literal
 
 import pulumi
@@ -11,24 +10,19 @@ from pydantic import Field, ValidationInfo, field_validator
 from stacks.components.function import RETENTION_DAYS
 from stacks.components.http_api import LONGEST_WAIT_SECONDS
 from stacks.components.image import Architecture
+from stacks.http_api_settings import BehindHttpApi
 from stacks.platform_settings import Platform
 from stacks.sections import (
     REGION,
     ROOT,
     Absent,
-    CertificateArn,
     Email,
-    HostName,
     KeyArn,
     Listed,
     PolicyArn,
     Section,
-    Site,
     StackName,
     Text,
-    Url,
-    ZoneId,
-    model_directory,
     read,
     switched_on,
 )
@@ -99,7 +93,7 @@ class Common(Section):
         return services
 
 
-class Moderation(Section):
+class Moderation(BehindHttpApi):
     """Settings of the moderation service; each key begins with `moderation`.
 
     Attributes:
@@ -108,18 +102,8 @@ class Moderation(Section):
         reserved_concurrency: At most so many calls at a time; -1: the account's quota.
         provisioned_concurrency: So many kept warm, paid by the hour.
         architecture: What the function runs on.
-        throttle_rate: Requests a second, sustained.
-        throttle_burst: Requests at once.
-        cors_origins: Sites whose pages may call.
         authorization: Who may call.
-        jwt_issuer: Whose tokens are taken.
-        jwt_audiences: For whom they must be.
-        domain: An address of one's own.
-        certificate: Of an issued ACM certificate for it.
-        zone: The Route 53 zone that gets the record.
         decision_ttl_days: How long a decision is kept, in days.
-        model: The directory of the model, from the repository's root.
-        log_level: Of the service's own lines.
     """
 
     memory: Annotated[int, Field(ge=128, le=3008)]
@@ -127,18 +111,8 @@ class Moderation(Section):
     reserved_concurrency: Annotated[int, Field(ge=-1, le=10_000)]
     provisioned_concurrency: Annotated[int, Field(ge=0, le=1_000)]
     architecture: Architecture
-    throttle_rate: Annotated[int, Field(ge=1, le=10_000)]
-    throttle_burst: Annotated[int, Field(ge=1, le=5_000)]
-    cors_origins: Annotated[tuple[Site, ...], Listed]
     authorization: Literal["none", "jwt", "iam"]
-    jwt_issuer: Annotated[Url | None, Absent]
-    jwt_audiences: Annotated[tuple[Text, ...], Listed]
-    domain: Annotated[HostName | None, Absent]
-    certificate: Annotated[CertificateArn | None, Absent]
-    zone: Annotated[ZoneId | None, Absent]
     decision_ttl_days: Annotated[int, Field(ge=1, le=3650)]
-    model: Path
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
     @field_validator("provisioned_concurrency")
     @classmethod
@@ -147,32 +121,6 @@ class Moderation(Section):
         if 0 <= reserved < warm:
             raise ValueError(f"no more than the {reserved} reserved can be kept warm")
         return warm
-
-    @field_validator("jwt_issuer", "jwt_audiences")
-    @classmethod
-    def _with_jwt_only(cls, value: object, info: ValidationInfo) -> object:
-        authorization = info.data.get("authorization")
-        if authorization == "jwt" and not value:
-            raise ValueError("authorization by jwt needs it")
-        if authorization in {"none", "iam"} and value:
-            raise ValueError(f"goes with authorization jwt, not {authorization}")
-        return value
-
-    @field_validator("certificate", "zone")
-    @classmethod
-    def _with_a_domain_only(cls, value: str | None, info: ValidationInfo) -> str | None:
-        if "domain" not in info.data:  # it is wrong itself, and told
-            return value
-        if value and not info.data["domain"]:
-            raise ValueError("goes with a domain, and none is set")
-        if info.field_name == "certificate" and info.data["domain"] and not value:
-            raise ValueError("a domain needs an issued certificate in the same region")
-        return value
-
-    @field_validator("model")
-    @classmethod
-    def _in_the_repository(cls, model: Path) -> Path:
-        return model_directory(model)
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from mangum import Mangum
 from mangum.adapter import DEFAULT_TEXT_MIME_TYPES
 from mangum.handlers import HTTPGateway
 
-from services.common import docs_page, problems
+from services.common import problems
 from services.common.errors import UnsupportedMediaType
 from services.common.http import Exchange, HttpConventions
+from services.common.http_app import new_app
 from services.common.lambda_environment import LambdaEnvironment
 from services.common.problems import documented
 from services.moderation.contracts import (
@@ -88,23 +89,10 @@ def create_app(services: Services) -> FastAPI:
         yield
         services.after.close(timeout_seconds=FLUSH_SECONDS)
 
-    app = FastAPI(
-        title="Quintet moderation",
-        description="Is this text toxic, and in which of six ways?",
-        version="1",
-        docs_url=None,
-        redoc_url=None,
-        servers=docs_page.RELATIVE_SERVERS,
-        # A redirect's address would be absolute, and leave the path prefix under which a gateway serves the app.
-        redirect_slashes=False,
-        # FastAPI's own telemetry records validation errors with what was sent.
-        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
-        lifespan=lifespan,
+    app = new_app(
+        "Quintet moderation", "Is this text toxic, and in which of six ways?", services=services, lifespan=lifespan
     )
-    app.state.services = services
     app.include_router(router)
-    docs_page.install(app)
-    problems.install(app)
     app.add_middleware(HttpConventions, logger=services.logger, metrics=services.metrics, max_body_bytes=MAX_BODY_BYTES)
     return app
 

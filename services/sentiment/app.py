@@ -9,8 +9,8 @@ from fastapi import APIRouter, FastAPI, Request, Response, Security, params
 from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.middleware.cors import CORSMiddleware
 
-from services.common import docs_page, problems
 from services.common.http import HttpConventions
+from services.common.http_app import new_app
 from services.common.problems import documented
 from services.sentiment.admission import TIMEOUT_HEADER, TIMEOUT_PARAMETER, admitted, deadline_of
 from services.sentiment.contracts import (
@@ -117,24 +117,11 @@ def create_app(services: Services) -> FastAPI:
         async with services.running():
             yield
 
-    app = FastAPI(
-        title="Quintet sentiment",
-        description="Is this text negative, neutral or positive?",
-        version="1",
-        docs_url=None,
-        redoc_url=None,
-        servers=docs_page.RELATIVE_SERVERS,
-        # A redirect's address would be absolute, and leave the path prefix under which a gateway serves the app.
-        redirect_slashes=False,
-        # FastAPI's own telemetry records validation errors with what was sent.
-        telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
-        lifespan=lifespan,
+    app = new_app(
+        "Quintet sentiment", "Is this text negative, neutral or positive?", services=services, lifespan=lifespan
     )
-    app.state.services = services
     app.include_router(predictions, dependencies=_SCHEMES[services.settings.authorization])
     app.include_router(operations)
-    docs_page.install(app)
-    problems.install(app)
     app.add_middleware(
         HttpConventions,
         logger=services.logger,
