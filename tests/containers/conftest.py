@@ -1,27 +1,28 @@
-"""One container engine, one image of moderation, one deployment: for all tests of this folder."""
+"""One container engine, one image of each service, one deployment: for all tests of this folder."""
 
 import asyncio
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import required
-from tests.containers import base_image
+from tests.containers import base_images
 from tests.containers.deployed import Deployed, deployed
 from tests.containers.engine import Engine
 from tests.containers.lambda_container import Image, LambdaContainer, Loop
 from tests.containers.layers import Layers
-
-BASE = "substitute/lambda-python:local"
-MODERATION = "quintet/moderation:local"
+from tests.containers.pod_container import PodContainer
+from tests.containers.shipped import MODERATION, SENTIMENT, Service, Shipped
 
 Start = Callable[..., LambdaContainer]
+StartPod = Callable[..., PodContainer]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -47,13 +48,15 @@ def engine(tool: Callable[..., str]) -> Iterator[Engine]:
 
 
 @pytest.fixture(scope="session")
-def base(engine: Engine, tool: Callable[..., str]) -> str:
+def lambda_python(engine: Engine, tool: Callable[..., str]) -> str:
     """The stand-in for AWS's base image; its name."""
-    folder = engine.folder / "base"
-    folder.mkdir()
-    base_image.make(engine, folder, tag=BASE, busybox=tool("busybox", package="busybox-static"))
-    shutil.rmtree(folder)
-    return BASE
+    return base_images.make_lambda_python(engine, tool("busybox", package="busybox-static"))
+
+
+@pytest.fixture(scope="session")
+def python_slim(engine: Engine, tool: Callable[..., str]) -> str:
+    """The stand-in for Python's own; its name."""
+    return base_images.make_python_slim(engine, tool("busybox", package="busybox-static"))
 
 
 @pytest.fixture(scope="session")
@@ -70,31 +73,34 @@ def quintet_images(engine: Engine, repository: Path) -> Callable[..., "subproces
 
 
 @pytest.fixture(scope="session")
-def built(
-    quintet_images: Callable[..., "subprocess.CompletedProcess[str]"], base: str
-) -> "subprocess.CompletedProcess[str]":
-    """What `quintet images` printed when it built moderation's image on the stand-in."""
-    built = quintet_images("moderation", "--base-image", base, "--network", "host")
-    assert built.returncode == 0, built.stdout + built.stderr
-    return built
-
-
-@pytest.fixture(scope="session")
-def image(engine: Engine, built: object) -> Image:
-    """Moderation's image."""
-    return Image.inspect(engine, MODERATION)
-
-
-@pytest.fixture(scope="session")
 def take_apart(engine: Engine) -> Callable[..., Layers]:
     """Reads the layers that an image has on top of another one."""
-    return lambda tag, base: Layers.read(engine, tag, base=base)
+    return lambda tag, base, root: Layers.read(engine, tag, base=base, root=root)
 
 
 @pytest.fixture(scope="session")
-def layers(image: Image, base: str, take_apart: Callable[..., Layers]) -> Layers:
-    """Those of moderation's image on top of its base."""
-    return take_apart(image.tag, base)
+def ship(
+    quintet_images: Callable[..., "subprocess.CompletedProcess[str]"],
+    take_apart: Callable[..., Layers],
+    request: pytest.FixtureRequest,
+) -> Callable[[Service], Shipped]:
+    """Builds a service's image by its Dockerfile on the stand-in for its base, once."""
+
+    @cache
+    def run(service: Service) -> Shipped:
+        base = request.getfixturevalue(service.base)
+        built = quintet_images(service.name, "--base-image", base, "--network", "host")
+        assert built.returncode == 0, built.stdout + built.stderr
+        layers = take_apart(service.tag, base, service.root)
+        return Shipped(service=service, base=base, printed=built.stdout, layers=layers)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def image(engine: Engine, ship: Callable[[Service], Shipped]) -> Image:
+    """Moderation's image."""
+    return Image.inspect(engine, ship(MODERATION).service.tag)
 
 
 @pytest.fixture(scope="session")
@@ -140,3 +146,41 @@ def container(start: Start, image: Image, aws: Deployed) -> LambdaContainer:
     assert not container.failed, f"{container.failed}\n{container.printed()}"
     aws.container = container
     return container
+
+
+@pytest.fixture(scope="session")
+def start_pod(engine: Engine, aws: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartPod]:
+    """Starts an image as a pod of a Deployment; `changes` are variables, see `PodContainer`."""
+    started: list[PodContainer] = []
+    place = {
+        "AWS_REGION": aws.world.region,
+        "AWS_DEFAULT_REGION": aws.world.region,
+        # AWS is this machine, and no role of an instance may be found.
+        "AWS_ENDPOINT_URL": aws.world.url,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+    def run(deployment: str, tag: str, *, waiting: Mapping[str, Any] | None = None, **changes: Any) -> PodContainer:
+        folder = tmp_path_factory.mktemp("pod")
+        pod = PodContainer(engine, tag, aws.cluster.pod(deployment), folder, place=place, **changes)
+        started.append(pod)
+        pod.start(**(waiting or {}))
+        return pod
+
+    yield run
+    for pod in started:
+        pod.remove()
+
+
+@pytest.fixture(scope="session")
+def sentiment_image(ship: Callable[[Service], Shipped]) -> str:
+    """The name of sentiment's image."""
+    return ship(SENTIMENT).service.tag
+
+
+@pytest.fixture(scope="session")
+def sentiment(start_pod: StartPod, sentiment_image: str) -> PodContainer:
+    """A pod of sentiment, ready."""
+    pod = start_pod("sentiment", sentiment_image)
+    assert not pod.failed, pod.failed
+    return pod

@@ -1,4 +1,4 @@
-"""The repository's own program, deployed on an emulated AWS that has its functions run by a container."""
+"""The repository's own program, deployed on an emulated AWS; its function and its pods are run by containers."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +14,7 @@ from quintet.sandbox.functions.answers import Invocation
 from quintet.sandbox.functions.front import Front
 from quintet.sandbox.kinds.cloud import EmulatedCloud
 from quintet.sandbox.world import World
+from tests.containers.declared_cluster import DeclaredCluster
 from tests.containers.lambda_container import LambdaContainer, Loop
 from tests.ports import free_port
 
@@ -26,6 +27,7 @@ class Deployed:
 
     world: World
     outcome: Outcome
+    cluster: DeclaredCluster
     container: LambdaContainer | None = None
 
     @property
@@ -71,13 +73,17 @@ def deployed(repository: Path, home: Path, loop: Loop) -> Iterator[Deployed]:
 
     front = loop.run(front_at(0))
     emulator = Emulator(home, free_port(), lambda_front=front.url)
+    world = World(repository, home, url=emulator.url)
+    cluster = DeclaredCluster(world.credentials)
+    world.kubernetes = cluster  # type: ignore[assignment]  # it has the methods that the kinds of resources call
     try:
         emulator.start()
-        world = World(repository, home, url=emulator.url)
+        loop.run(cluster.identity.start())
         state = State.load(home / "state.json")
         outcome = Deployment(EmulatedCloud(world), state, Project.load(repository), STACK).run()
-        holder.append(Deployed(world, outcome))
+        holder.append(Deployed(world, outcome, cluster))
         yield holder[0]
     finally:
+        loop.run(cluster.identity.stop())
         emulator.stop()
         loop.run(front.stop())

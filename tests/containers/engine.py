@@ -1,5 +1,6 @@
 """A container engine of the tests' own: a Docker daemon that shares nothing with one that this machine may have."""
 
+import itertools
 import os
 import shutil
 import subprocess
@@ -41,6 +42,7 @@ class Engine:
         self.client = Path(found)
         self._process: subprocess.Popen[bytes] | None = None
         self.folder = Path()
+        self._changed = itertools.count()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -109,6 +111,13 @@ class Engine:
     def build(self, folder: Path, tag: str) -> None:
         """Builds the Dockerfile of a folder."""
         self.run("build", "--network", "host", "--tag", tag, str(folder))
+
+    def build_upon(self, tag: str, folder: Path, *instructions: str) -> str:
+        """Builds an image after some instructions more, as root; its name."""
+        (folder / "Dockerfile").write_text("\n".join([f"FROM {tag}", "USER 0", *instructions]))
+        built = f"changed:{next(self._changed)}"
+        self.build(folder, built)
+        return built
 
     def _spawn(self, driver: str) -> None:
         place = self.folder

@@ -11,8 +11,6 @@ from typing import IO
 
 from tests.containers.engine import Engine
 
-TASK_ROOT = "var/task"
-
 SECRETS: dict[bytes, re.Pattern[bytes]] = {
     b"PRIVATE KEY-----": re.compile(rb"-----BEGIN [A-Z ]*PRIVATE KEY-----\s+[A-Za-z0-9+/=]{16}"),
     b"AKIA": re.compile(rb"\bAKIA(?![A-Z0-9]*EXAMPLE)[0-9A-Z]{16}\b"),
@@ -28,7 +26,7 @@ SECRETS: dict[bytes, re.Pattern[bytes]] = {
 _SECRET_NAMES = frozenset({".env", ".netrc", ".npmrc", ".pypirc", "credentials", "id_rsa", "id_ed25519", "pip.conf"})
 _TOOLS = frozenset({"pip", "setuptools", "wheel", "uv", "gcc", "g++", "cc", "c++", "ld", "make", "cmake", "cargo"})
 _CACHES = frozenset({".cache", ".git", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"})
-_TESTS = re.compile(r"/tests?/|/conftest\.py$|^var/task/services/.*/(?:test_[^/]*|[^/]*_test|smoke)\.py$")
+_TESTS = re.compile(r"/tests?/|/conftest\.py$|/services/.*/(?:test_[^/]*|[^/]*_test|smoke|samples)\.py$")
 _COMPILED = re.compile(r"(?:\.cpython-\d+(?:\.opt-\d)?)?\.pyc$")
 
 
@@ -55,13 +53,20 @@ class Layer:
 
 @dataclass(frozen=True)
 class Layers:
-    """The layers on top of the base, and everything that the image's configuration says: variables, instructions."""
+    """The layers on top of the base.
+
+    Attributes:
+        own: They, from below.
+        root: The folder that all of it belongs in, without a slash in front.
+        configuration: Everything that the image's configuration says: variables, instructions.
+    """
 
     own: tuple[Layer, ...]
+    root: str
     configuration: str
 
     @classmethod
-    def read(cls, engine: Engine, tag: str, *, base: str) -> "Layers":
+    def read(cls, engine: Engine, tag: str, *, base: str, root: str) -> "Layers":
         """Takes an image apart."""
         below = len(json.loads(engine.run("image", "inspect", base))[0]["RootFS"]["Layers"])
         archive = engine.folder / "image.tar"
@@ -75,7 +80,7 @@ class Layers:
                 for each, name in list(zip(history, manifest["Layers"], strict=True))[below:]
             ]
         archive.unlink()
-        return cls(tuple(own), configuration)
+        return cls(tuple(own), root, configuration)
 
     @property
     def files(self) -> list[File]:
@@ -96,11 +101,17 @@ class Layers:
         """Everything that must not be in an image: what is wrong, and where."""
         times = Counter(file.path for file in self.files)
         found = [f"{why}: {file.path}" for file in self.files for why, holds in _FAULTS.items() if holds(file)]
+        found += [f"a build tool: {path}" for path in times if self.top(path).split("-")[0] in _TOOLS]
+        found += [f"outside {self.root}: {path}" for path in times if not path.is_relative_to(self.root)]
         found += [f"in two layers, so paid for twice: {path}" for path, number in times.items() if number > 1]
         found += [f"compiled, without its source: {path}" for path in times if not _source_of(path) <= times.keys()]
         if _holds_a_secret(self.configuration.encode()):
             found.append("a secret: in a variable or an instruction")
-        return sorted(found)
+        return sorted(set(found))
+
+    def top(self, path: PurePosixPath) -> str:
+        """What of the root's own a file belongs to: `pip-23.2.1.dist-info` of app/pip-23.2.1.dist-info/METADATA."""
+        return path.relative_to(self.root).parts[0] if path.is_relative_to(self.root) else ""
 
 
 def normalised(name: str) -> str:
@@ -118,17 +129,11 @@ def _holds_a_secret(content: bytes) -> bool:
     return any(part in content and pattern.search(content) for part, pattern in SECRETS.items())
 
 
-def _package(path: PurePosixPath) -> list[str]:
-    """The folder of the package that a file belongs to, without a version: `pip` of var/task/pip-23.2.1.dist-info/."""
-    return [part.split("-")[0] for part in path.parts[2:3]]
-
-
 _FAULTS: dict[str, Callable[[File], bool]] = {
     "a test": lambda file: bool(_TESTS.search(str(file.path))),
     "a cache": lambda file: bool(_CACHES & set(file.path.parts)) or file.path.suffix == ".whl",
-    "a build tool": lambda file: bool(_TOOLS & {file.path.name, *_package(file.path)}),
+    "a build tool": lambda file: file.path.name in _TOOLS,
     "a secret": lambda file: file.path.name in _SECRET_NAMES or _holds_a_secret(file.content),
-    "outside the task root": lambda file: not file.path.is_relative_to(TASK_ROOT),
     "not readable by every user": lambda file: not file.mode & 0o004,
     "runs with its owner's rights": lambda file: bool(file.mode & 0o6000),
     "deleted in a later layer": lambda file: file.path.name.startswith(".wh."),

@@ -6,28 +6,13 @@ import pytest
 
 from tests.containers.conftest import Start
 from tests.containers.engine import Engine
+from tests.containers.inside import missing_libraries
 from tests.containers.lambda_container import Image
-
-LOAD_ALL = """
-import ctypes, os, pathlib
-for path in sorted(pathlib.Path("/var/task").rglob("*.so*")):
-    try:
-        ctypes.CDLL(str(path), mode=os.RTLD_LAZY)
-    except OSError as error:
-        print(path, error)
-"""
 
 
 def image_without(engine: Engine, image: Image, folder: Path, *instructions: str) -> Image:
     """Moderation's image after some instructions more."""
-    (folder / "Dockerfile").write_text("\n".join([f"FROM {image.tag}", *instructions]))
-    engine.build(folder, "lacking")
-    return Image.inspect(engine, "lacking")
-
-
-def missing_libraries(engine: Engine, image: Image) -> list[str]:
-    """Compiled files of an image that cannot be loaded, and why not."""
-    return engine.run("run", "--rm", "--network=host", "--entrypoint=python", image.tag, "-c", LOAD_ALL).splitlines()
+    return Image.inspect(engine, engine.build_upon(image.tag, folder, *instructions))
 
 
 def image_with_handler(engine: Engine, image: Image, folder: Path, statement: str) -> Image:
@@ -74,7 +59,7 @@ def test_a_shared_library_that_is_missing_is_named_with_those_who_need_it(
 ):
     lacking = image_without(engine, image, tmp_path, "RUN rm /var/lang/lib/libstdc++.so.6")
 
-    missing = missing_libraries(engine, lacking)
+    missing = missing_libraries(engine, lacking.tag, "/var/task")
 
     assert [line for line in missing if line.startswith("/var/task/onnxruntime/capi/")]
     assert all("libstdc++.so.6: cannot open shared object file" in line for line in missing)
@@ -82,7 +67,7 @@ def test_a_shared_library_that_is_missing_is_named_with_those_who_need_it(
 
 
 def test_no_shared_library_is_missing(engine: Engine, image: Image):
-    assert missing_libraries(engine, image) == []
+    assert missing_libraries(engine, image.tag, "/var/task") == []
 
 
 def test_more_memory_than_the_function_has_kills_it_and_is_told_as_such(

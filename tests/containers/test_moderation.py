@@ -8,22 +8,11 @@ import pytest
 
 from quintet.smoke.runner import run, select
 from tests.containers.deployed import Deployed
+from tests.containers.inside import WRITABLE
 from tests.containers.lambda_container import GROUP, INIT_SECONDS, USER, LambdaContainer, Loop
 from tests.services.moderation.conftest import http_event
 
 INSULT = "You are a stupid idiot and everybody hates you."
-
-# What a process could write to, as its user: every folder and file of the container that lets it.
-WRITABLE = """
-import os
-found = [
-    path
-    for folder, folders, files in os.walk("/", onerror=None)
-    for path in (folder, *(os.path.join(folder, name) for name in files))
-    if not path.startswith(("/proc/", "/sys/", "/dev/")) and not os.path.islink(path) and os.access(path, os.W_OK)
-]
-print(*found)
-"""
 
 
 @pytest.fixture
