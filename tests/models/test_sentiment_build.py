@@ -60,7 +60,7 @@ def test_every_template_can_be_filled_and_no_slot_stays(
 
     texts = [writer.fill(template.text, rng) for template in templates for _ in range(3)]
 
-    assert len(templates) > 1200
+    assert len(templates) > 3000
     assert not [text for text in texts if set("{}|") & set(text)]
 
 
@@ -118,6 +118,42 @@ def test_a_concession_does_not_decide(small: Writer):
     conceded = [example for example in examples if example.text.startswith("Although it is dreadful, it is superb")]
     assert conceded
     assert all(example.labels == {"positive"} for example in conceded)
+
+
+def test_however_may_stand_within_the_statement_that_decides(small: Writer):
+    mixture = Mixture(single=0, contrasted=600, mixed=0, joined=0, salad=0)
+
+    examples = small.epoch(mixture, random.Random(2), rough=False)
+
+    turned = [example for example in examples if "superb. it, however, is dreadful" in example.text.lower()]
+    assert turned
+    assert all(example.labels == {"negative"} for example in turned)
+
+
+def test_sentences_written_out_in_full_are_contrasted_too(frames: dict[str, tuple[str, ...]]):
+    templates = [
+        Template("it is superb", frozenset({"positive"}), "clauses"),
+        Template("It died after a week.", frozenset({"negative"}), "told"),
+        Template("Why, oh why?", frozenset({"negative"}), "told"),
+        Template("it has a lid", frozenset({"neutral"}), "clauses"),
+        Template("it is dreadful", frozenset({"negative"}), "clauses"),
+    ]
+    writer = Writer(templates, Lexicon({"thing": ("table",)}, {}), EMOJI, frames)
+    mixture = Mixture(single=0, contrasted=600, mixed=0, joined=0, salad=0)
+
+    examples = writer.epoch(mixture, random.Random(2), rough=False)
+
+    turned = [example for example in examples if "superb, but it died after a week" in example.text.lower()]
+    assert turned
+    assert all(example.labels == {"negative"} for example in turned)
+    assert not [example for example in examples if "oh why" in example.text]
+
+
+def test_words_that_turn_an_opinion_round_stand_under_both_labels(templates: list[Template]):
+    flips = {label: {t.text for t in templates if t.family == "flips" and label in t.labels} for label in LABELS}
+    swapped = {text.replace("neg_", "*").replace("pos_", "neg_").replace("*", "pos_") for text in flips["negative"]}
+
+    assert len(swapped & flips["positive"]) >= 40
 
 
 def test_praise_and_blame_said_to_be_in_balance_are_neutral(small: Writer):

@@ -34,13 +34,15 @@ _LIMITS = """
   world ("the ending could have been written by my cat") are often called neutral.
 - Sarcasm is found where a pattern gives it away ("Great, it broke again"), seldom otherwise.
 - One label for a whole text: a long text with several opinions gets the one that its words weigh most for, and a single
-  opinion among three or more plain facts is often drowned: neutral. Texts longer than {length} tokens are cut off.
+  opinion among three or more plain facts may be lost. Texts longer than {length} tokens are cut off.
 - The probabilities are those of a model trained on even thirds of each label; where one label is rarer, they are too
   high for it.
+- Some names of groups carry an opinion of their own: of 125 plain mentions eight were called positive ("He said that he
+  is Jewish"), none negative.
 - Held-out templates share their words with the training ones, and the suites are minimal pairs: both say what was
   learned, not what to expect. The blind set is the better guess.
-- The blind set is one author's, who also wrote the training text afterwards: 86 of its texts share five words in a row
-  with some training template, and without these 81.6% were right when it was counted. {looks}
+- The blind set is one author's, who also wrote the training text afterwards: 94 of its texts share five words in a row
+  with some training template, and without these 84.3% were right when it was counted. {looks}
 """
 _LOOKS = (
     "Its aggregates, never the model's answers to single texts, were looked at while the training text was widened "

@@ -15,9 +15,9 @@ from services.sentiment.preprocess import clean
 
 NEGATIVE, NEUTRAL, POSITIVE = LABELS = ("negative", "neutral", "positive")
 OPPOSITE = {NEGATIVE: POSITIVE, POSITIVE: NEGATIVE}
-CLAUSES = frozenset({"clauses", "negated"})
+CLAUSES = frozenset({"clauses", "negated", "flips"})
 """Families of statements that may stand beside another in one sentence."""
-SINGLE_CLAUSES = 0.36
+SINGLE_CLAUSES = 0.42
 """How many of the single sentences are built from the grammar of statements; the others are written out in full."""
 WORD_DROPPED, WORD_REPLACED = 0.05, 0.3
 """How many texts lose a word or get a word that does not belong: no single word may decide alone."""
@@ -26,6 +26,8 @@ ELONGATED, SHOUTED = 0.03, 0.03
 OPENED, CAPITAL = 0.25, 0.8
 CONCEDED = 0.2
 """How many contrasts are put as a concession ("although ...")."""
+TOLD = 0.25
+"""How many contrasted statements are sentences written out in full, if they are plain enough."""
 IN_ONE_SENTENCE, TURNED = 0.35, 0.2
 """How many joined texts are one sentence, and how many longer ones turn against what they began with."""
 MADE_UP = 0.5
@@ -35,6 +37,8 @@ _GLUE = (" ", " ", " ", " ", ", ", " - ", "\n", " ... ", "; ")
 _AND = (", and ", " and ", ", also ", ", plus ", "; ", ". ", ". Also, ", ", so ", " because ", ", ", " - ")
 _IN_THE_END = ("But ", "However, ", "Still, ", "In the end ")
 _SMALL = frozenset({"the", "a", "is", "was", "i", "it", "and", "of", "to", "we", "are", "so", "very"})
+_PLAIN = re.compile(r"([^.,!?;:\n\"]{8,80})\.")
+_VERB = re.compile(r" (is|are|was|were|has|had) ")
 _TOPIC_WORD = re.compile(r"\b(?:the|a|my|our|his|her|this) ([a-z]{4,})\b(?= (?:is|was|and|in|at|for|of|with))")
 
 
@@ -109,6 +113,14 @@ class Writer:
         # The held-out part may be without a statement of some label.
         return self.fill(rng.choice(self._clauses[label] or self._sentences[label]).text, rng)
 
+    def _statement(self, label: str, rng: random.Random) -> str:
+        """A clause, or a sentence written out in full without its full stop."""
+        if self._sentences[label] and rng.random() < TOLD:
+            plain = _PLAIN.fullmatch(self.fill(rng.choice(self._sentences[label]).text, rng))
+            if plain:
+                return plain[1]
+        return self._clause(label, rng)
+
     def _single(self, label: str, rng: random.Random) -> Example:
         if self._clauses[label] and (not self._sentences[label] or rng.random() < SINGLE_CLAUSES):
             opening = rng.choice(self._frames["opening"]) + " " if rng.random() < OPENED else ""
@@ -119,11 +131,12 @@ class Writer:
 
     def _contrast(self, rng: random.Random) -> Example:
         """Two statements of which the second, or the one not put as a concession, decides."""
-        label = rng.choice(LABELS)
+        label = rng.choice((NEUTRAL, NEGATIVE, NEGATIVE, POSITIVE, POSITIVE))
         # Beside a plain fact an opinion would decide wherever it stands, so facts are contrasted with facts.
         other = NEUTRAL if label == NEUTRAL else rng.choice((OPPOSITE[label], OPPOSITE[label], NEUTRAL))
         frame = rng.choice(self._frames["concession" if rng.random() < CONCEDED else "last"])
-        text = frame.replace("<a>", self._clause(other, rng)).replace("<b>", self._clause(label, rng))
+        first, second = self._statement(other, rng), self._statement(label, rng)
+        text = frame.replace("<a>", first).replace("<b>", second).replace("<b, however>", _however(second))
         return Example(_sentence(text, rng), frozenset({label}), "contrast")
 
     def _mixed(self, rng: random.Random) -> Example:
@@ -197,6 +210,12 @@ def _sentence(text: str, rng: random.Random) -> str:
     text = re.sub(r"\bi\b", "I", text)
     ended = text if text.endswith((".", "!", "?", "...")) else text + rng.choice(_ENDS)
     return ended[:1].upper() + ended[1:] if rng.random() < CAPITAL else ended
+
+
+def _however(text: str) -> str:
+    """With "however" before the verb, where it is found: "the film, however, is"."""
+    found, count = _VERB.subn(r", however, \1 ", text, count=1)
+    return found if count else f"however, {text}"
 
 
 def _without_a_word(text: str, rng: random.Random) -> str:
