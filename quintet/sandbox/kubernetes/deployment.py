@@ -81,13 +81,16 @@ class DeploymentRun:
         }
 
     def apply(self, spec: DeploymentSpec) -> None:
-        """Declares what it should be; a version that is known is rolled back to."""
+        """Declares what it should be; a version that is known is rolled back to.
+
+        Whoever declares again what has failed waits for it again.
+        """
         changed = not hasattr(self, "_spec") or self._spec != spec
         if changed:
             self._replacing = any(every.pods for version, every in self._sets.items() if version != spec.template)
         self._spec = spec
         self._sets.setdefault(spec.template, ReplicaSet(spec.template, spec.pod))
-        if changed:
+        if changed or not self._complete:
             self._begin_anew()
         if self._loop is None:
             self._loop = asyncio.create_task(self._run())
@@ -290,9 +293,9 @@ class DeploymentRun:
         self._progressed, self._best, self._problem = time.monotonic(), (0, 0, 0), ""
 
     def _note_progress(self) -> None:
-        """Progress is more new pods, more of them ready, or more available."""
+        """Progress is more new pods, more of them ready, or more available; what is complete waits for nothing."""
         new = self._new.pods
         now = len(new), sum(pod.ready for pod in new), sum(map(self._is_available, new))
-        if any(current > best for current, best in zip(now, self._best, strict=True)):
+        if self._complete or any(current > best for current, best in zip(now, self._best, strict=True)):
             self._progressed = time.monotonic()
             self._best = now

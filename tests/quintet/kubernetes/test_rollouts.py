@@ -99,6 +99,21 @@ async def test_the_old_declaration_takes_the_broken_version_away_and_keeps_the_o
     assert {pod.name: pod.pid for pod in await running.pods()} == before
 
 
+async def test_a_pod_that_ends_long_after_the_rollout_does_not_fail_the_next_one(running: Running) -> None:
+    declared = version("1", spec={"progressDeadlineSeconds": 1})
+    await running.apply(declared)
+    await asyncio.sleep(1.5)
+    victim = (await running.pods())[0].pid
+    assert victim is not None
+
+    os.kill(victim, signal.SIGKILL)
+    await asyncio.sleep(0.05)
+    await running.apply(declared)
+
+    pods = await running.pods()
+    assert all(pod.ready and pod.pid != victim for pod in pods)
+
+
 async def test_what_is_applied_unchanged_stays_as_it_is(running: Running) -> None:
     first = await running.apply(version("1"))
     before = {pod.name: pod.pid for pod in await running.pods()}
