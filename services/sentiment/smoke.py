@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 __all__ = ["CHECKS", "EXAMPLE", "samples"]
 
 GOOD = "The staff were wonderful and the room was lovely. Thank you!"
-BAD = "The delivery was late, the box was broken and nobody helped me. Terrible!"
+BAD = "This is terrible, I hate it. The box was broken and the driver was rude."
 LABELS = {"negative", "neutral", "positive"}
 HEALTH = {"status", "model_version", "backend", "draining", "queued_texts"}
 KEY_VARIABLE = "QUINTET_SENTIMENT_API_KEY"

@@ -15,6 +15,7 @@ import pytest
 
 from quintet.errors import Exit
 from tests.system.conftest import LiveCheckout
+from tests.system.traffic import Traffic
 
 PRAISE = "The staff were wonderful and the room was lovely. Thank you!"
 
@@ -35,37 +36,6 @@ def until(holds: Callable[[], Any], seconds: float = 30.0) -> Any:
         assert time.monotonic() < deadline, "it does not come to hold"
         time.sleep(0.1)
     return value
-
-
-class Load:
-    """Clients that ask again and again; a request that is not answered with 200 is lost."""
-
-    def __init__(self, url: str, clients: int = 4) -> None:
-        self._url, self.answers, self.lost = url, 0, list[str]()
-        self._end = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(number,)) for number in range(clients)]
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _ask(self, number: int) -> None:
-        with httpx.Client(timeout=30) as client:
-            turn = 0
-            while not self._end.is_set():
-                turn += 1
-                try:
-                    answer = client.post(self._url, json={"text": f"{PRAISE} {number}/{turn}"})
-                    answer.raise_for_status()
-                    self.answers += 1
-                except httpx.HTTPError as error:
-                    self.lost.append(f"{type(error).__name__}: {error}")
 
 
 def test_it_answers_at_the_address_that_is_told(live: LiveCheckout) -> None:
@@ -114,17 +84,20 @@ def test_logs_show_its_pods_and_nginx_and_no_text(live: LiveCheckout) -> None:
     assert "nobody may read" not in lines
 
 
-def test_a_pod_that_is_killed_comes_back_and_costs_nobody_a_request(live: LiveCheckout) -> None:
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL], ids=["asked to end", "killed"])
+def test_a_pod_that_ends_under_load_comes_back_and_costs_nobody_a_request(
+    live: LiveCheckout, how: signal.Signals
+) -> None:
     victim = pods(live)[0]
 
-    with Load(f"{live.url('sentiment')}predict") as load:
-        time.sleep(0.5)
-        os.kill(victim["pid"], signal.SIGKILL)
+    with Traffic(live.url("sentiment")) as traffic:
+        traffic.flows()
+        os.kill(victim["pid"], how)
         back = until(lambda: next((p for p in pods(live) if p["name"] == victim["name"] and p["restarts"]), None))
         until(lambda: all(pod["ready"] for pod in pods(live)))
+        traffic.flows()
 
-    assert load.lost == []
-    assert load.answers > 20
+    assert traffic.lost == {}
     assert back["address"] == victim["address"]
 
 
@@ -132,13 +105,47 @@ def test_a_changed_setting_rolls_the_pods_under_load_without_losing_a_request(li
     before = {pod["name"] for pod in pods(live)}
     live.configure("sentimentLogLevel", "DEBUG")
 
-    with Load(f"{live.url('sentiment')}predict") as load:
-        up = live.up("--json")
+    with Traffic(live.url("sentiment")) as traffic:
+        traffic.flows()
+        live.up_json()
+        traffic.flows()
 
-    assert up.returncode == 0, up.stdout + up.stderr
-    assert load.lost == []
-    assert load.answers > 20
+    assert traffic.lost == {}
     assert before.isdisjoint(pod["name"] for pod in pods(live))
+
+
+def test_a_shared_cache_that_stands_still_or_is_gone_costs_nobody_a_request(
+    live: LiveCheckout, tool: Callable[..., str]
+) -> None:
+    tool("redis-server")
+    live.configure("sentimentCache", "valkey")
+    live.up_json()
+    [cache] = caches(live)
+
+    with Traffic(live.url("sentiment")) as traffic:
+        until(lambda: counted(live, "miss"))
+        cache.suspend()
+        until(lambda: counted(live, "error"))
+        cache.resume()
+        before = counted(live, "miss")
+        until(lambda: counted(live, "miss") > before)
+        cache.kill()
+        traffic.flows(200)
+
+    assert traffic.lost == {}
+
+
+def counted(checkout: LiveCheckout, result: str) -> float:
+    """How often the pods asked the shared cache with this result."""
+    series = f'sentiment_cache_requests_total{{result="{result}",store="redis"}} '
+    told = [httpx.get(f"http://{pod['address']}:{pod['port']}/metrics", timeout=10).text for pod in pods(checkout)]
+    return sum(float(line.split()[-1]) for text in told for line in text.splitlines() if line.startswith(series))
+
+
+def caches(checkout: LiveCheckout) -> list[psutil.Process]:
+    """The servers of the sandbox's caches that run."""
+    daemon = psutil.Process(int(json.loads((checkout.home / "daemon.json").read_text())["pid"]))
+    return [each for each in daemon.children(recursive=True) if each.name() in {"redis-server", "valkey-server"}]
 
 
 def test_code_that_cannot_start_fails_with_its_words_and_the_old_version_serves_on(live: LiveCheckout) -> None:
