@@ -249,13 +249,18 @@ async def test_lines_that_do_not_reach_the_log_group_are_no_metrics(sandbox, log
         json.dumps({name: value for name, value in metrics_line().items() if name != "Flagged"}),
         json.dumps(metrics_line())[:-10],
     ],
+    ids=["value", "timestamp", "namespace", "metric", "cut off"],
 )
 def test_a_line_that_breaks_the_metric_format_is_malformed(line):
     with pytest.raises(MalformedMetricsError):
         embedded_metrics(line)
 
 
-@pytest.mark.parametrize("line", ["", "plain", '{"_aws": {}}', "[INFO] " + json.dumps(metrics_line())])
+@pytest.mark.parametrize(
+    "line",
+    ["", "plain", '{"_aws": {}}', "[INFO] " + json.dumps(metrics_line())],
+    ids=["nothing", "plain", "no directive", "a prefix"],
+)
 def test_a_line_that_is_not_about_metrics_has_none(line):
     assert embedded_metrics(line) == {}
 
