@@ -2,7 +2,7 @@
 
 python -m benchmarks                 all of them
 python -m benchmarks cold_start      some of them
-python -m benchmarks --write         and keep the table in docs/benchmarks.md (all of them)
+python -m benchmarks --write         and keep them in docs/benchmarks.md; what was not run stays as it was
 """
 
 import importlib
@@ -47,11 +47,25 @@ def table(comparison: Comparison) -> list[str]:
     return ["", comparison.title + ":", "", *heads, *(f"| {' | '.join(row)} |" for row in comparison.rows)]
 
 
-def page(measured: list[Measurement], comparisons: list[Comparison]) -> str:
-    """docs/benchmarks.md, whole."""
+def kept(page: str) -> dict[str, tuple[str, ...]]:
+    """The rows of a page's first table, by what was measured."""
+    first = page.partition("|---|\n")[2].partition("\n\n")[0]
+    cells = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in first.splitlines()]
+    return {row[0]: row for row in cells if row[0]}
+
+
+def beside_of(page: str) -> list[str]:
+    """The lines of a page after its first table."""
+    return ["", *page.partition("|---|\n")[2].partition("\n\n")[2].rstrip().splitlines()]
+
+
+def page(measured: list[Measurement], comparisons: list[Comparison], before: str) -> str:
+    """docs/benchmarks.md, whole; of what was not measured now, what it said before."""
     gibibytes = psutil.virtual_memory().total / 2**30
     machine = f"{psutil.cpu_count()} cores, {gibibytes:.0f} GiB, Python {platform.python_version()}"
-    lines = [f"| {' | '.join(row)} |" for row in rows(measured)]
+    told = kept(before) | {row[0]: row for row in rows(measured)}
+    lines = [f"| {' | '.join(row)} |" for row in told.values()]
+    beside = [line for comparison in comparisons for line in table(comparison)] or beside_of(before)
     return "\n".join(
         [
             "# Speed",
@@ -63,7 +77,7 @@ def page(measured: list[Measurement], comparisons: list[Comparison]) -> str:
             "| what | measured | goal | met |",
             "|---|---|---|---|",
             *lines,
-            *(line for comparison in comparisons for line in table(comparison)),
+            *beside,
             "",
         ]
     )
@@ -92,7 +106,7 @@ def main(arguments: list[str]) -> int:
         console.print(f"\n{comparison.title}:")
         show(console, comparison.columns, comparison.rows)
     if "--write" in arguments:
-        PAGE.write_text(page(measured, comparisons))
+        PAGE.write_text(page(measured, comparisons, PAGE.read_text() if PAGE.exists() else ""))
     return 0 if all(m.met for m in measured) else 1
 
 
