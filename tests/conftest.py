@@ -69,7 +69,8 @@ def repository() -> Path:
 QUIET = ("--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run")
 
 
-@pytest.fixture(scope="session")
+# Not of the session: Playwright's event loop runs as long as it does, and beside it no asynchronous test can run.
+@pytest.fixture(scope="module")
 def browser(tool: Callable[[str], str]) -> Iterator[Browser]:
     """A real browser: Debian's chromium, driven by Playwright."""
     chromium = tool("chromium")

@@ -16,8 +16,8 @@ from tests.conftest import ROOT, required
 
 STARTER = ROOT / "models" / "sentiment"
 BLIND = ROOT / "models" / "blind" / "sentiment.jsonl"
-TOLERANCE = 0.02
-"""Of a probability: int8 weights and activations against float32."""
+TOLERANCE, MEAN_TOLERANCE = 0.1, 0.01
+"""Of a probability: int8 weights and activations against float32; of any text, and on average."""
 BATCH_TOLERANCE = 0.02
 """Of int8's own between one text alone and in a batch: activations are quantized by the whole batch's range."""
 
@@ -61,12 +61,13 @@ def test_both_backends_give_the_same_scores_within_the_tolerance(answers):
 
     assert onnx.shape == torch.shape
     assert np.abs(onnx - torch).max() < TOLERANCE
+    assert np.abs(onnx - torch).mean() < MEAN_TOLERANCE
 
 
 def test_both_backends_give_the_same_labels_unless_two_are_nearly_equal(answers):
     onnx, torch = (np.array(answers[name]["rows"]) for name in ("onnx", "torch"))
     second, first = np.sort(torch, axis=1)[:, -2:].T
-    clear = first - second > 2 * TOLERANCE
+    clear = first - second > TOLERANCE
 
     assert (onnx.argmax(axis=1) == torch.argmax(axis=1))[clear].all()
     assert clear.mean() > 0.9
