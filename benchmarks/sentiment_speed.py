@@ -19,7 +19,7 @@ from benchmarks.serving.load import Load, Target, load
 from benchmarks.serving.servers import Server, memory_mb, running
 
 CLIENTS = 64
-SPAN_SECONDS = 15
+SPAN_SECONDS = 10
 TARGET_P95_MS = 1000
 """With 64 clients of which each waits for its answer, two cores need about half a second for one of each."""
 STEPS = (1, CLIENTS, 8)
