@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 from quintet import console
 from quintet.checkout import Checkout
 from quintet.errors import Exit, QuintetError
+from quintet.on_path import require
 from quintet.sandbox.summary import STACK
 
 if TYPE_CHECKING:
@@ -76,13 +76,11 @@ def images(checkout: Checkout, services: Sequence[str], *, base_image: str | Non
 
 def _docker() -> str:
     """The path of a Docker whose daemon answers."""
-    docker = shutil.which("docker")
-    if docker is None:
-        raise QuintetError(
-            "Docker is not installed: there is no `docker` on the PATH.",
-            advice="Install it (Debian: the package docker.io). `quintet up` runs every service without it.",
-            exit_code=Exit.TOOL_MISSING,
-        )
+    docker = require(
+        "docker",
+        "Docker is not installed: there is no `docker` on the PATH.",
+        advice="Install it (Debian: the package docker.io). `quintet up` runs every service without it.",
+    )
     reason = _why_it_does_not_answer(docker)
     if reason:
         raise QuintetError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any
 import yaml
 
 from quintet.errors import Exit, QuintetError
+from quintet.on_path import require
 from quintet.project import Project
 from quintet.rollout.config import encoded
 from quintet.rollout.target import Target, target
@@ -43,13 +43,11 @@ class StackDeployer:
         Raises:
             QuintetError: There is none, or the project has no such stack.
         """
-        pulumi = shutil.which("pulumi")
-        if pulumi is None:
-            raise QuintetError(
-                f"The stack {stack} is deployed with the Pulumi CLI, and `pulumi` is not on PATH.",
-                advice="Install it and log in to the stack's backend (`pulumi login`), then run this again.",
-                exit_code=Exit.TOOL_MISSING,
-            )
+        pulumi = require(
+            "pulumi",
+            f"The stack {stack} is deployed with the Pulumi CLI, and `pulumi` is not on PATH.",
+            advice="Install it and log in to the stack's backend (`pulumi login`), then run this again.",
+        )
         if stack not in project.stacks:
             raise QuintetError(
                 f"There is no stack {stack}; there are {', '.join(project.stacks)}.", exit_code=Exit.USAGE

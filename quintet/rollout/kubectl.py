@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from quintet.errors import Exit, QuintetError
+from quintet.errors import QuintetError
+from quintet.on_path import require
 from quintet.rollout.metrics import UnreadableMetricsError
 from quintet.rollout.observe import Pod
 from quintet.rollout.target import Target
@@ -42,13 +42,11 @@ class KubectlPods:
         Raises:
             QuintetError: There is no kubectl, or it sees no pod of the service.
         """
-        kubectl = shutil.which("kubectl")
-        if kubectl is None:
-            raise QuintetError(
-                f"The pods of {service} are read with kubectl, which is not on PATH.",
-                advice="Install it, then run this again; nothing was changed.",
-                exit_code=Exit.TOOL_MISSING,
-            )
+        kubectl = require(
+            "kubectl",
+            f"The pods of {service} are read with kubectl, which is not on PATH.",
+            advice="Install it, then run this again; nothing was changed.",
+        )
         pods = cls(kubectl, service, target.namespace, target.cluster)
         if not pods.find():
             raise QuintetError(

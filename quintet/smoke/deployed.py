@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
-from quintet.errors import Exit, QuintetError
+from quintet.errors import QuintetError
+from quintet.on_path import require
 
 _OUTPUTS_SECONDS = 120
 
@@ -28,13 +28,11 @@ def outputs(root: Path, stack: str) -> dict[str, Any]:
     Raises:
         QuintetError: The CLI is not installed or does not know the stack.
     """
-    pulumi = shutil.which("pulumi")
-    if pulumi is None:
-        raise QuintetError(
-            f"The outputs of the stack {stack} are read with the Pulumi CLI, and `pulumi` is not on PATH.",
-            advice="Install it and log in to the stack's backend (`pulumi login`), then run this again.",
-            exit_code=Exit.TOOL_MISSING,
-        )
+    pulumi = require(
+        "pulumi",
+        f"The outputs of the stack {stack} are read with the Pulumi CLI, and `pulumi` is not on PATH.",
+        advice="Install it and log in to the stack's backend (`pulumi login`), then run this again.",
+    )
     try:
         return dict(json.loads(_outputs(pulumi, root, stack)))
     except ValueError as error:
